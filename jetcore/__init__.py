@@ -1,0 +1,1 @@
+"""jetcore backs up and restores web-hosting accounts."""

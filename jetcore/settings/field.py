@@ -1,0 +1,119 @@
+"""How a field of a settings section is declared: default, title, help, unit and bounds in one place.
+
+Command-line help, the reference page and error messages are made from this metadata.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import attrs
+
+from jetcore.model import Secret
+
+_KEY = "jetcore"
+
+
+@attrs.frozen(kw_only=True)
+class FieldInfo:
+    """What is known of one setting."""
+
+    title: str
+    help: str
+    #: Unit of a number: ``days``, ``bytes``, ``percent``; empty for none.
+    unit: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    #: The values that are allowed; empty for no such limit.
+    choices: tuple[Any, ...] = ()
+    secret: bool = False
+    #: Names of the panels that the setting applies to; empty for all.
+    panels: tuple[str, ...] = ()
+
+    @property
+    def limits(self) -> str:
+        """The bounds in words, for error messages: ``1 to 10 days``; empty when there are none."""
+        if self.choices:
+            return "one of " + ", ".join(str(choice) for choice in self.choices)
+        low, high = self.minimum, self.maximum
+        if low is None and high is None:
+            return ""
+        if high is None:
+            text = f"at least {low:g}"
+        elif low is None:
+            text = f"at most {high:g}"
+        else:
+            text = f"{low:g} to {high:g}"
+        return f"{text} {self.unit}".rstrip()
+
+
+def setting(
+    *,
+    default: Any = attrs.NOTHING,
+    title: str,
+    help: str,  # noqa: A002  # the word of the field's metadata, as in click
+    unit: str = "",
+    minimum: float | None = None,
+    maximum: float | None = None,
+    choices: Sequence[Any] = (),
+    secret: bool = False,
+    panels: Sequence[str] = (),
+    validator: Callable[[Any, Any, Any], None] | None = None,
+) -> Any:
+    """Declare a field of a settings class.
+
+    :param default: Value when nothing is configured; a field without one has to be configured.
+    :param title: Name of the setting for people.
+    :param help: What it does, in a sentence or two.
+    :param unit: Unit of a number.
+    :param minimum: Smallest number, or shortest text.
+    :param maximum: Largest number, or longest text.
+    :param choices: The allowed values.
+    :param secret: Whether it is kept sealed and never shown; such a field has the type :class:`jetcore.Secret`.
+    :param panels: Names of the panels that it applies to; none for all.
+    :param validator: One more check, as in attrs.
+    """
+    info = FieldInfo(
+        title=title,
+        help=help,
+        unit=unit,
+        minimum=minimum,
+        maximum=maximum,
+        choices=tuple(choices),
+        secret=secret,
+        panels=tuple(panels),
+    )
+    validators = [_check_limits] if validator is None else [_check_limits, validator]
+    return attrs.field(default=default, validator=validators, metadata={_KEY: info}, kw_only=True)
+
+
+def info_of(attribute: attrs.Attribute[Any]) -> FieldInfo:
+    """Return the metadata of a field made with :func:`setting`."""
+    info = attribute.metadata.get(_KEY)
+    return info if isinstance(info, FieldInfo) else FieldInfo(title=attribute.name, help="")
+
+
+def fields_of(section: type[Any]) -> Iterator[tuple[attrs.Attribute[Any], FieldInfo]]:
+    """Yield the fields of a settings class with their metadata."""
+    for attribute in attrs.fields(section):
+        yield attribute, info_of(attribute)
+
+
+def _check_limits(_instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    info = info_of(attribute)
+    if info.choices and value not in info.choices:
+        raise ValueError(f"must be {info.limits}")
+    if isinstance(value, bool) or value is None:
+        return
+    measure: float
+    if isinstance(value, int | float):
+        measure = value
+    elif isinstance(value, str | Secret | tuple):
+        measure = len(value.reveal() if isinstance(value, Secret) else value)
+    else:
+        return
+    too_low = info.minimum is not None and measure < info.minimum
+    too_high = info.maximum is not None and measure > info.maximum
+    if too_low or too_high:
+        raise ValueError(f"must be {info.limits}")
