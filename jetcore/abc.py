@@ -1,10 +1,10 @@
 """What an object that a plugin hands over can do.
 
-A hook registers a *type* or returns an object (see :mod:`jetcore.hookspecs`); the work is done by the object's methods,
-whose docstrings are the contract. :mod:`jetcore.testing` has a suite of tests for each class here.
+A hook registers a *type* or returns an object (see :mod:`jetcore.hookspecs`); the work is done by the object's
+methods, whose docstrings are the contract. :mod:`jetcore.testing` has a suite of tests for each class here.
 
-Each type names its ``Settings``: an attrs class whose fields are made with :func:`jetcore.setting`, or None when there is
-nothing to configure. An instance of it is what the type is built with.
+Each type names its ``Settings``: an attrs class whose fields are made with :func:`jetcore.setting`, or None when there
+is nothing to configure. An instance of it is what the type is built with.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Destinations: the built-in local directory and what all kinds share."""

@@ -1,0 +1,1 @@
+"""Repositories: the restic format, version 2, written and read natively."""

@@ -1,0 +1,1 @@
+"""From a restore point back to an account."""

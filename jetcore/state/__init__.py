@@ -1,0 +1,1 @@
+"""The state database: accounts, destinations, restore points, tasks, alerts, settings."""
