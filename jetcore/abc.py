@@ -166,6 +166,14 @@ class DumpEngine(abc.ABC):
     @abc.abstractmethod
     def __init__(self, settings: Any, auth: DatabaseAuth | None) -> None: ...
 
+    def available(self) -> bool:
+        """Say whether this server uses the engine at all: its programs are installed, or its settings name a server.
+
+        An engine that is not available is left out without a word; one that is available and fails makes a backup
+        partial. When in doubt, say yes.
+        """
+        return True
+
     @abc.abstractmethod
     def probe(self) -> EngineProbe:
         """Look at the server: version, privileges, what a dump would lack.
