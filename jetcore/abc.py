@@ -10,7 +10,7 @@ is nothing to configure. An instance of it is what the type is built with.
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, BinaryIO, ClassVar, Self
 
@@ -140,6 +140,14 @@ class DumpStream(abc.ABC):
     def close(self) -> None:
         """Stop the dump if it still runs and free what it holds. Safe to call twice."""
 
+    @property
+    def missing(self) -> Sequence[str]:
+        """What a finished dump lacks, a sentence each; known once :meth:`read` has returned ``b""``.
+
+        A dump that lacks something can be restored, but makes its part partial.
+        """
+        return ()
+
     def __enter__(self) -> Self:
         return self
 
@@ -203,9 +211,12 @@ class DumpEngine(abc.ABC):
         """
 
     @abc.abstractmethod
-    def restore(self, database: str, stream: BinaryIO) -> None:
-        """Replace *database* (made if missing) by the dump in *stream*; the first error stops it.
+    def restore(self, database: str, open_dump: Callable[[], BinaryIO]) -> None:
+        """Replace *database* (made if missing) by a dump; the first error stops it.
 
+        A dump that is cut short, or is none of this engine's, is refused before the server is touched.
+
+        :param open_dump: Opens the dump at its beginning, each time anew; whoever opens it closes it.
         :raises RestoreError: The dump is not whole, or the server refused something; the message says which statement.
         """
 
