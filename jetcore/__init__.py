@@ -79,11 +79,10 @@ from jetcore.model import (
     Veto,
 )
 from jetcore.settings.field import setting
+from jetcore.version import __version__
 
 if TYPE_CHECKING:
     from jetcore.core import Core, open  # noqa: A004  # jetcore.open() is what it is called
-
-__version__ = "0.1.0"
 
 __all__ = [
     "AbortedError",
@@ -143,6 +142,7 @@ __all__ = [
     "Usage",
     "Veto",
     "WrongPasswordError",
+    "__version__",
     "hookimpl",
     "open",
     "setting",

@@ -24,17 +24,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "hookspecs": CONTRACT,
     "settings": VALUES,
     "bootstrap": VALUES,
-    "plugins": CONTRACT | {"hookspecs", "settings"},
+    "destinations": CONTRACT | {"settings"},
+    "plugin_check": CONTRACT | {"hookspecs"},
+    "plugins": CONTRACT | {"hookspecs", "plugin_check", "settings", "destinations"},
     "state": VALUES | {"settings"},
     "security": VALUES | {"plugins", "settings", "state"},
     "repository": CONTRACT | {"version"},
-    "destinations": CONTRACT | {"settings"},
     "backup": WORK,
     "restore": WORK,
     "core": WORK | {"hookspecs", "bootstrap", "security", "backup", "restore"},
     "__init__": WORK | {"hookspecs", "core"},
     "cli": WORK | {"__init__", "bootstrap", "core"},
-    "testing": WORK | {"__init__", "hookspecs", "core"},
+    "testing": WORK | {"__init__", "hookspecs", "plugin_check", "core"},
 }
 
 
