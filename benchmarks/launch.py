@@ -1,7 +1,7 @@
 """Run one program and print what it took, as JSON; the program stands on standard input, as JSON too.
 
-A process of its own and a small one: Linux counts the memory of what starts a program into the program's peak, so nothing
-that a large Python starts could ever look small.
+A process of its own and a small one: Linux counts the memory of what starts a program into the program's peak, so
+nothing that a large Python starts could ever look small.
 """
 
 import json
