@@ -84,18 +84,10 @@ def make_accounts(root: Path, *, count: int, size: float, seed: int, cache: Path
     """
     rng = random.Random(seed)
     wordpress = _download_wordpress(cache)
-    prose = _prose(rng, 2 << 20)
     names = tuple(f"shop{number:02}" for number in range(1, count + 1))
     (root / "etc").mkdir(parents=True)
     for name in names:
-        home = root / "home" / name
-        home.mkdir(parents=True)
-        if wordpress:
-            shutil.copytree(wordpress, home / "public_html", symlinks=True)
-        else:
-            _make_site(home / "public_html", rng, prose)
-        _make_pictures(home / "public_html/wp-content/uploads/2024", rng, round(PICTURES * size))
-        _make_mails(home / "mail" / f"{name}.example" / "info" / "cur", rng, prose, round(MAILS * size))
+        fill_home(root / "home" / name, f"{name}.example", rng=rng, size=size, wordpress=wordpress)
     passwd = "".join(
         f"{name}:x:{uid}:{uid}:{name}.example:{root}/home/{name}:/bin/bash\n"
         for uid, name in enumerate(names, FIRST_UID)
@@ -103,6 +95,21 @@ def make_accounts(root: Path, *, count: int, size: float, seed: int, cache: Path
     (root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/bash\n" + passwd)
     source = "WordPress of Debian" if wordpress else "a made-up site, as Debian's WordPress could not be downloaded"
     return Accounts(root=root, names=names, source=source)
+
+
+def fill_home(home: Path, domain: str, *, rng: random.Random, size: float, wordpress: Path | None = None) -> None:
+    """Put a site, pictures and the mails of one box into *home*.
+
+    :param size: As in :func:`make_accounts`.
+    :param wordpress: An unpacked WordPress to be copied; without it a site like it is made up.
+    """
+    prose = _prose(rng, 2 << 20)
+    if wordpress:
+        shutil.copytree(wordpress, home / "public_html", symlinks=True)
+    else:
+        _make_site(home / "public_html", rng, prose)
+    _make_pictures(home / "public_html/wp-content/uploads/2024", rng, round(PICTURES * size))
+    _make_mails(home / "mail" / domain / "info" / "cur", rng, prose, round(MAILS * size))
 
 
 def change_some(files: Sequence[Path], *, share: float, seed: int) -> int:
