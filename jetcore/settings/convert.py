@@ -1,0 +1,211 @@
+"""Between settings objects and the documents that are stored, strictly: no value is bent into another type.
+
+A document is a mapping of plain JSON values; the secrets in it are sealed. Every fault is found in one go and told in
+the user's words; the value of a secret never appears.
+"""
+
+from __future__ import annotations
+
+import difflib
+import enum
+import inspect
+import math
+import os
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import attrs
+import cattrs
+from cattrs.errors import StructureHandlerNotFoundError
+
+from jetcore.errors import SettingsError
+from jetcore.model import Secret
+from jetcore.settings.field import fields_of
+from jetcore.settings.secret import MasterKey
+
+Section = TypeVar("Section")
+
+
+def to_document(section: Any, key: MasterKey, context: str, *, omit_defaults: bool = False) -> dict[str, Any]:
+    """Return the document of *section*.
+
+    :param key: Seals its secrets.
+    :param context: What the secrets belong to, without the field's name.
+    :param omit_defaults: Leave out what is as it would be without the document.
+    """
+    document: dict[str, Any] = {}
+    for attribute, _info in fields_of(type(section)):
+        value = getattr(section, attribute.name)
+        if omit_defaults and value == attribute.default:
+            continue
+        if isinstance(value, Secret):
+            document[attribute.name] = key.seal(value, f"{context}.{attribute.name}") if value else ""
+        else:
+            document[attribute.name] = _converter.unstructure(value)
+    return document
+
+
+def from_document(
+    section: type[Section], document: Mapping[str, Any], key: MasterKey, context: str, *, place: str
+) -> Section:
+    """Return the settings object that *document* describes.
+
+    :param context: As it was given to :func:`to_document`.
+    :param place: What error messages begin with: the name of the section.
+    :raises SettingsError: The document does not fit the class; a line for each fault.
+    :raises MasterKeyError: A secret does not open with *key*.
+    """
+    values = dict(document)
+    for attribute, info in fields_of(section):
+        sealed = values.get(attribute.name)
+        if info.secret and isinstance(sealed, str) and sealed:
+            values[attribute.name] = key.unseal(sealed, f"{context}.{attribute.name}")
+    return build(section, values, place=place)
+
+
+def build(section: type[Section], values: Mapping[str, Any], *, place: str) -> Section:
+    """Return a settings object made of *values*: plain JSON values, and secrets as :class:`Secret` or text.
+
+    :param place: What error messages begin with: the name of the section.
+    :raises SettingsError: Some value does not fit; a line for each fault.
+    """
+    attrs.resolve_types(section)  # type: ignore[type-var]  # a settings class is an attrs class
+    faults: list[str] = []
+    accepted: dict[str, Any] = {}
+    attributes = {attribute.name: attribute for attribute, _ in fields_of(section)}
+    for name, value in values.items():
+        attribute = attributes.get(name)
+        if attribute is None:
+            faults.append(f"{place}.{name}: there is no such setting{_nearest(name, attributes)}")
+            continue
+        try:
+            accepted[name] = _accept(attribute, value)
+        except ValueError as error:
+            faults.append(f"{place}.{name}: {error}")
+    faults += [
+        f"{place}.{attribute.name}: must be set"
+        for attribute in attributes.values()
+        if attribute.default is attrs.NOTHING and attribute.name not in values
+    ]
+    if not faults:
+        try:
+            return section(**accepted)
+        except ValueError as error:  # from a check across fields
+            faults.append(f"{place}: {error}")
+    raise SettingsError("\n".join(faults))
+
+
+def _accept(attribute: attrs.Attribute[Any], value: Any) -> Any:
+    """Return *value* as the field's type, after all of the field's own checks."""
+    try:
+        accepted = _converter.structure(value, attribute.type or str)
+    except StructureHandlerNotFoundError as error:
+        raise TypeError(f"setting {attribute.name} has a type that settings cannot have: {attribute.type}") from error
+    if attribute.validator is not None:
+        attribute.validator(None, attribute, accepted)
+    return accepted
+
+
+def _nearest(name: str, names: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(names), n=1)
+    return f", did you mean {close[0]}?" if close else ""
+
+
+# Types ---------------------------------------------------------------------------------------------------------------
+
+
+def _boolean(value: Any, _type: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("must be true or false")  # noqa: TRY004  # any fault of a value is a ValueError here
+    return value
+
+
+def _integer(value: Any, _type: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError("must be a whole number")  # noqa: TRY004
+    return value
+
+
+def _number(value: Any, _type: Any) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+        raise ValueError("must be a number")
+    return float(value)
+
+
+def _text(value: Any, _type: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("must be a text")  # noqa: TRY004
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError("must be valid Unicode") from None
+    if any((ord(character) < 32 and character not in "\n\t") or ord(character) == 127 for character in value):
+        raise ValueError("must not hold control characters")
+    return value
+
+
+def _path(value: Any, _type: Any) -> Path:
+    if isinstance(value, Path):
+        value = os.fspath(value)
+    return Path(_text(value, str))
+
+
+def _secret(value: Any, _type: Any) -> Secret:
+    return Secret(_text(value.reveal() if isinstance(value, Secret) else value, str))
+
+
+def _word(value: Any, words: type[enum.Enum]) -> enum.Enum:
+    try:
+        return words(value)
+    except ValueError:
+        raise ValueError(f"must be one of {', '.join(str(word.value) for word in words)}") from None
+
+
+def _list(value: Any, kind: Any) -> tuple[Any, ...]:
+    if not isinstance(value, list | tuple):
+        raise ValueError("must be a list")  # noqa: TRY004
+    (item_type, _ellipsis) = typing.get_args(kind)
+    items = []
+    for number, item in enumerate(value, 1):
+        try:
+            items.append(_converter.structure(item, item_type))
+        except ValueError as error:
+            raise ValueError(f"item {number} {error}") from None
+    return tuple(items)
+
+
+def _make_converter() -> cattrs.Converter:
+    converter = cattrs.Converter(detailed_validation=False)
+    hooks: tuple[tuple[type, Callable[[Any, Any], Any]], ...] = (
+        (bool, _boolean),
+        (int, _integer),
+        (float, _number),
+        (str, _text),
+        (Path, _path),
+        (Secret, _secret),
+    )
+    for kind, hook in hooks:
+        converter.register_structure_hook(kind, hook)
+    converter.register_structure_hook_func(_is_enumeration, _word)
+    converter.register_structure_hook_func(_is_tuple, _list)
+    converter.register_unstructure_hook(Path, os.fspath)
+    converter.register_unstructure_hook(Secret, _refuse_secret)
+    return converter
+
+
+def _is_tuple(kind: Any) -> bool:
+    origin: object = typing.get_origin(kind)
+    return origin is tuple
+
+
+def _is_enumeration(kind: Any) -> bool:
+    return inspect.isclass(kind) and issubclass(kind, enum.Enum)
+
+
+def _refuse_secret(_secret: Secret) -> None:
+    raise TypeError("a secret must be a field of its own, declared with setting(secret=True)")
+
+
+_converter = _make_converter()

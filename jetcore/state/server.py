@@ -1,0 +1,45 @@
+"""Who this installation is, and whether the master key at hand is the one that sealed its secrets."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, insert, select
+
+from jetcore.errors import MasterKeyError, StateError
+from jetcore.model import Secret
+from jetcore.settings.secret import MasterKey
+from jetcore.state import tables
+
+_CONTEXT = "server.key_check"
+
+
+def register(connection: Connection, key: MasterKey) -> str:
+    """Tie an empty database to *key* and give the installation its uuid; doing it again only checks the key.
+
+    :returns: The uuid.
+    :raises MasterKeyError: The database belongs to another key.
+    """
+    if connection.execute(select(tables.server.c.uuid)).first() is None:
+        identity = str(uuid.uuid4())
+        connection.execute(
+            insert(tables.server).values(
+                uuid=identity, key_check=key.seal(Secret(identity), _CONTEXT), created=datetime.now(UTC)
+            )
+        )
+    return identify(connection, key)
+
+
+def identify(connection: Connection, key: MasterKey) -> str:
+    """Return the installation's uuid.
+
+    :raises MasterKeyError: *key* is not the one that the database's secrets are sealed with.
+    :raises StateError: The database has not been set up.
+    """
+    row = connection.execute(select(tables.server.c.uuid, tables.server.c.key_check)).first()
+    if row is None:
+        raise StateError("the state database has not been set up", hint="run: jetcore init")
+    if key.unseal(row.key_check, _CONTEXT).reveal() != row.uuid:
+        raise MasterKeyError("the proof of the master key in the state database was changed by hand")
+    return str(row.uuid)
