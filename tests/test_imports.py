@@ -60,7 +60,8 @@ def imported_unit(name: str) -> str | None:
     if package != "jetcore":
         return None
     unit = rest.partition(".")[0]
-    return unit if (PACKAGE / unit / "__init__.py").exists() or (PACKAGE / f"{unit}.py").exists() else "__init__"
+    known = (PACKAGE / unit / "__init__.py").exists() or (PACKAGE / f"{unit}.py").exists()
+    return unit if unit and known else "__init__"
 
 
 @pytest.mark.parametrize("unit", sorted({unit_of(path) for path in PACKAGE.rglob("*.py")}))
