@@ -22,10 +22,13 @@ from cattrs.errors import StructureHandlerNotFoundError
 
 from jetcore.errors import SettingsError
 from jetcore.model import Secret
-from jetcore.settings.field import fields_of
+from jetcore.settings.field import default_of, fields_of
 from jetcore.settings.secret import MasterKey
 
 Section = TypeVar("Section")
+
+_HAND_HINT = "was the state database edited by hand?"
+_LONGEST_TEXT = 100_000
 
 
 def to_document(section: Any, key: MasterKey, context: str, *, omit_defaults: bool = False) -> dict[str, Any]:
@@ -38,13 +41,18 @@ def to_document(section: Any, key: MasterKey, context: str, *, omit_defaults: bo
     document: dict[str, Any] = {}
     for attribute, _info in fields_of(type(section)):
         value = getattr(section, attribute.name)
-        if omit_defaults and value == attribute.default:
+        if omit_defaults and value == default_of(attribute):
             continue
         if isinstance(value, Secret):
             document[attribute.name] = key.seal(value, f"{context}.{attribute.name}") if value else ""
         else:
-            document[attribute.name] = _converter.unstructure(value)
+            document[attribute.name] = plain(value)
     return document
+
+
+def plain(value: Any) -> Any:
+    """Return a field's value as it stands in a document. Not for secrets, which are sealed."""
+    return _converter.unstructure(value)
 
 
 def from_document(
@@ -57,12 +65,25 @@ def from_document(
     :raises SettingsError: The document does not fit the class; a line for each fault.
     :raises MasterKeyError: A secret does not open with *key*.
     """
+    return build(section, values_of(section, document, key, context, place=place), place=place)
+
+
+def values_of(
+    section: type[Any], document: Mapping[str, Any], key: MasterKey, context: str, *, place: str
+) -> dict[str, Any]:
+    """Return the values in *document* with its secrets opened, for :func:`build`; they are not checked yet.
+
+    :raises SettingsError: The document is no mapping.
+    :raises MasterKeyError: A secret does not open with *key*.
+    """
+    if not isinstance(document, Mapping):
+        raise SettingsError(f"{place}: what is stored is not a table of settings", hint=_HAND_HINT)
     values = dict(document)
     for attribute, info in fields_of(section):
         sealed = values.get(attribute.name)
         if info.secret and isinstance(sealed, str) and sealed:
             values[attribute.name] = key.unseal(sealed, f"{context}.{attribute.name}")
-    return build(section, values, place=place)
+    return values
 
 
 def build(section: type[Section], values: Mapping[str, Any], *, place: str) -> Section:
@@ -137,6 +158,8 @@ def _number(value: Any, _type: Any) -> float:
 def _text(value: Any, _type: Any) -> str:
     if not isinstance(value, str):
         raise ValueError("must be a text")  # noqa: TRY004
+    if len(value) > _LONGEST_TEXT:
+        raise ValueError(f"must not be longer than {_LONGEST_TEXT} characters")
     try:
         value.encode()
     except UnicodeEncodeError:

@@ -6,6 +6,7 @@ Command-line help, the reference page and error messages are made from this meta
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -98,6 +99,18 @@ def fields_of(section: type[Any]) -> Iterator[tuple[attrs.Attribute[Any], FieldI
     """Yield the fields of a settings class with their metadata."""
     for attribute in attrs.fields(section):
         yield attribute, info_of(attribute)
+
+
+def default_of(attribute: attrs.Attribute[Any]) -> Any:
+    """Return the default of a field, or :data:`attrs.NOTHING` if it has none."""
+    factory = getattr(attribute.default, "factory", None)
+    return attribute.default if factory is None else factory()
+
+
+def absolute_path(_instance: Any, _attribute: attrs.Attribute[Any], value: Path | None) -> None:
+    """Validate that a path, if there is one, begins at the root and has no ``..`` in it."""
+    if value is not None and (not value.is_absolute() or ".." in value.parts):
+        raise ValueError("must be an absolute path without '..'")
 
 
 def _check_limits(_instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:

@@ -13,6 +13,8 @@ import orjson
 from sqlalchemy import DateTime, Dialect, LargeBinary, Text
 from sqlalchemy.types import TypeDecorator
 
+from jetcore.errors import StateError
+
 Word = TypeVar("Word", bound=enum.StrEnum)
 
 
@@ -37,7 +39,7 @@ class Instant(TypeDecorator[datetime]):
 
 
 class PlainText(TypeDecorator[str]):
-    r"""Text. What a database cannot hold is escaped: bytes of names that are not UTF-8 as ``\udcff``, NUL as ``\x00``."""
+    r"""Text. What no database holds is escaped: bytes of a name that are not UTF-8 (``\udcff``) and NUL (``\x00``)."""
 
     impl = Text
     cache_ok = True
@@ -74,7 +76,12 @@ class Json(TypeDecorator[Any]):
             return orjson.dumps(_plain_document(value)).decode()
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002
-        return None if value is None else orjson.loads(value)
+        try:
+            return None if value is None else orjson.loads(value)
+        except orjson.JSONDecodeError as error:
+            raise StateError(
+                f"the state database holds a document that is not JSON: {error}", hint="was it edited by hand?"
+            ) from None
 
 
 class Choice(TypeDecorator[Word], Generic[Word]):
