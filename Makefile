@@ -36,7 +36,7 @@ test: setup
 	@$(BIN)/python -m pytest -q $(ARGS)
 
 lint: $(READY)
-	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff check --quiet --output-format=concise .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy --strict --no-error-summary jetcore benchmarks demo $(PLUGINS:=/src)
 	@$(BIN)/python -m pytest -q --no-header --no-summary tests/test_imports.py
