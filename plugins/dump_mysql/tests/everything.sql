@@ -1,0 +1,123 @@
+-- A database with one of everything that has to come back. Written for MariaDB 10.5 and later.
+SET NAMES utf8mb4;
+SET SESSION sql_mode = '', foreign_key_checks = 0, time_zone = '+00:00';
+
+CREATE TABLE numbers (
+  id INT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
+  t TINYINT, s SMALLINT, m MEDIUMINT, b BIGINT UNSIGNED, d DECIMAL(65, 30), f FLOAT, g DOUBLE,
+  bits BIT(64), flag BOOL, filled INT(7) ZEROFILL
+) ENGINE = InnoDB AUTO_INCREMENT = 4711 COMMENT = 'quotes '' and \\ and "';
+INSERT INTO numbers VALUES
+  (1, -128, -32768, -8388608, 18446744073709551615, 12345678901234567890123456789012345.123456789012345678901234567890,
+   1e-38, 1.7976931348623157e308, b'1111111100000000111111110000000011111111000000001111111100000001', 1, 7),
+  (2, 127, 32767, 8388607, 0, -0.000000000000000000000000000001, -1.5, 2.2250738585072014e-308, b'0', 0, 0),
+  (3, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+
+CREATE TABLE texts (
+  id INT PRIMARY KEY,
+  latin VARCHAR(200) CHARACTER SET latin1, utf VARCHAR(200) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
+  three VARCHAR(50) CHARACTER SET utf8mb3, two CHAR(10) CHARACTER SET ucs2, big LONGTEXT, e ENUM('', 'a,b', 'c''d'),
+  st SET('x', 'y', 'z'), js JSON, u UUID, i4 INET4, i6 INET6
+) DEFAULT CHARACTER SET latin1;
+INSERT INTO texts VALUES
+  (1, 'äöüß€', '👩‍👩‍👧 Ω \\ '' " ` % ; -- # \0 \n \r\n \t \Z', 'ñ', 'ž', REPEAT('long ', 100000), 'a,b', 'x,z',
+   '{"key": ["\\u00e9", null, 1.50]}', '123e4567-e89b-12d3-a456-426614174000', '192.0.2.1', '2001:db8::1'),
+  (2, '', '', '', '', '', '', '', '{}', NULL, NULL, NULL),
+  (3, 'DELIMITER ;;', '\n-- Dump completed\n', '*/', '`', '\n-- jetcore dump complete: tables 1, programs 0, views 0, events 0 bytes\n',
+   'c''d', 'y', NULL, NULL, NULL, NULL);
+
+CREATE TABLE bytes (
+  id BINARY(4) PRIMARY KEY, v VARBINARY(300), tb TINYBLOB, bl BLOB, mb MEDIUMBLOB, lb LONGBLOB, g GEOMETRY
+);
+INSERT INTO bytes VALUES
+  (0x00000000, 0x00, 0x0027, 0x00FF5C27225C30, REPEAT(0x00, 70000), REPEAT(0xFFFE00, 1000000), ST_GeomFromText('POINT(1 2)')),
+  (0xFFFFFFFF, '', '', '', '', '', NULL);
+
+CREATE TABLE times (
+  id INT PRIMARY KEY, d DATE, t TIME(6), dt DATETIME(6), ts TIMESTAMP(3) NULL, y YEAR,
+  touched TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP
+);
+INSERT INTO times VALUES
+  (1, '0000-00-00', '-838:59:59.999999', '0000-00-00 00:00:00', '1970-01-01 00:00:01.000', 0000, '2024-02-29 12:00:00'),
+  (2, '2024-00-31', '00:00:00.000001', '9999-12-31 23:59:59.999999', '2038-01-19 03:14:07.999', 2155, '2000-01-01 00:00:00'),
+  (3, NULL, NULL, NULL, NULL, NULL, '2000-01-01 00:00:00');
+
+CREATE TABLE zero (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, v INT);
+SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO';
+INSERT INTO zero VALUES (0, 1), (1, 2);
+SET SESSION sql_mode = '';
+
+CREATE TABLE generated (
+  id INT PRIMARY KEY, net DECIMAL(10, 2), gross DECIMAL(12, 4) AS (net * 1.19) VIRTUAL,
+  kept DECIMAL(12, 4) AS (net * 2) PERSISTENT, hidden INT INVISIBLE DEFAULT 5, KEY (kept),
+  CONSTRAINT positive CHECK (net >= 0)
+);
+INSERT INTO generated (id, net, hidden) VALUES (1, 10, 1), (2, 20.5, 2);
+
+CREATE TABLE no_key (a INT, b VARCHAR(10), KEY (b, a));
+INSERT INTO no_key VALUES (3, 'c'), (1, 'a'), (1, 'a'), (NULL, NULL);
+
+CREATE TABLE many_to_many (a INT NOT NULL, b INT NOT NULL, PRIMARY KEY (a, b), UNIQUE KEY (b, a));
+INSERT INTO many_to_many SELECT seq, 1000 - seq FROM seq_1_to_500;
+
+CREATE TABLE chicken (id INT PRIMARY KEY, egg INT, KEY (egg));
+CREATE TABLE egg (id INT PRIMARY KEY, chicken INT, CONSTRAINT from_chicken FOREIGN KEY (chicken) REFERENCES chicken (id)
+  ON DELETE CASCADE ON UPDATE SET NULL);
+ALTER TABLE chicken ADD CONSTRAINT from_egg FOREIGN KEY (egg) REFERENCES egg (id);
+INSERT INTO egg VALUES (1, 1), (2, NULL);
+INSERT INTO chicken VALUES (1, 1), (2, 2);
+
+CREATE TABLE words (id INT PRIMARY KEY, body TEXT, place POINT NOT NULL, FULLTEXT KEY (body), SPATIAL KEY (place));
+INSERT INTO words VALUES (1, 'the quick brown fox', POINT(1, 1));
+
+CREATE TABLE sliced (id INT NOT NULL, y INT NOT NULL, PRIMARY KEY (id, y))
+  PARTITION BY RANGE (y) (PARTITION p0 VALUES LESS THAN (2000), PARTITION p1 VALUES LESS THAN MAXVALUE);
+INSERT INTO sliced VALUES (1, 1999), (2, 2001), (0, 2002);
+
+CREATE TABLE squeezed (id INT PRIMARY KEY, v TEXT) ROW_FORMAT = COMPRESSED KEY_BLOCK_SIZE = 4;
+INSERT INTO squeezed VALUES (1, REPEAT('x', 1000));
+
+CREATE TABLE empty_table (id INT PRIMARY KEY);
+CREATE TABLE `weird `` name-%_;'"` (`select` INT PRIMARY KEY, `a``b` INT, `日本` INT);
+INSERT INTO `weird `` name-%_;'"` VALUES (1, 2, 3);
+CREATE TABLE `-x` (id INT PRIMARY KEY);
+CREATE SEQUENCE counter START WITH 100 INCREMENT BY 5 CACHE 10;
+SELECT NEXT VALUE FOR counter INTO @ignored;
+
+CREATE TABLE log (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, what TEXT);
+INSERT INTO log VALUES (1, 'made by hand');
+
+DELIMITER ;;
+CREATE TRIGGER numbers_in AFTER INSERT ON numbers FOR EACH ROW
+BEGIN
+  -- a comment that belongs to the body; /* and one that looks open
+  INSERT INTO log (what) VALUES (CONCAT('in ', NEW.id, ' ; ''quoted'' \\ ', "double"));
+END;;
+CREATE TRIGGER numbers_out BEFORE DELETE ON numbers FOR EACH ROW INSERT INTO log (what) VALUES ('out');;
+CREATE TRIGGER numbers_out_2 BEFORE DELETE ON numbers FOR EACH ROW FOLLOWS numbers_out SET @x = 1;;
+CREATE PROCEDURE speak(IN a INT, OUT b INT) COMMENT 'speaks' SQL SECURITY INVOKER
+BEGIN
+  /* DELIMITER ;
+DELIMITER ;
+-- Dump completed
+ALTER DATABASE everything CHARACTER SET latin1 COLLATE latin1_bin ;
+  */
+  DECLARE EXIT HANDLER FOR SQLEXCEPTION SET b = -1;
+  SET b = a + 1; # the end
+END;;
+CREATE FUNCTION twice(x INT) RETURNS INT DETERMINISTIC RETURN x * 2;;
+SET SESSION sql_mode = 'NO_BACKSLASH_ESCAPES,ANSI_QUOTES';;
+CREATE FUNCTION backslash() RETURNS VARCHAR(20) DETERMINISTIC RETURN 'a\';;
+SET SESSION sql_mode = '';;
+SET SESSION character_set_client = latin1, collation_connection = latin1_german1_ci;;
+CREATE PROCEDURE of_latin1() SELECT 'x';;
+SET NAMES utf8mb4;;
+CREATE EVENT tick ON SCHEDULE EVERY 1 DAY STARTS '2030-01-01 00:00:00' ON COMPLETION PRESERVE DISABLE
+  COMMENT 'nightly' DO BEGIN DELETE FROM log WHERE what = 'old'; END;;
+CREATE EVENT tock ON SCHEDULE EVERY 1 HOUR STARTS '2031-01-01 00:00:00' DO SET @x = 1;;
+DELIMITER ;
+
+CREATE VIEW a_view AS SELECT z_view.id, twice(z_view.id) AS two FROM (SELECT 1 AS id) AS z_view;
+CREATE VIEW totals AS SELECT id, net, gross FROM generated WHERE net > 0 WITH CHECK OPTION;
+CREATE SQL SECURITY INVOKER VIEW `of views` AS SELECT id FROM totals;
+CREATE VIEW `-v` AS SELECT id FROM `of views`;
