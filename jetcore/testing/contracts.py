@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import entry_points
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_type_hints
 
 import attrs
 import orjson
@@ -58,10 +57,12 @@ class PluginContract:
 
         for owner in [entry_point.load(), *mine]:
             section = getattr(owner, "Settings", None)
-            for attribute, info in fields_of(section) if section is not None else ():
+            if section is None:
+                continue
+            hints = get_type_hints(section)
+            for attribute, info in fields_of(section):
                 assert info.title, attribute.name
                 assert info.help, attribute.name
-                hints = inspect.get_annotations(section, eval_str=True)
                 assert info.secret == (hints[attribute.name] is Secret), attribute.name
 
 
