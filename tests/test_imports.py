@@ -31,10 +31,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "security": VALUES | {"plugins", "settings", "state"},
     "repository": CONTRACT | {"version"},
     "backup": WORK,
-    "restore": WORK,
+    "restore": WORK | {"backup"},  # reads the manifest that a backup wrote
     "core": WORK | {"hookspecs", "bootstrap", "security", "backup", "restore"},
+    "installation": VALUES | {"bootstrap", "settings", "state", "security", "core"},
     "__init__": WORK | {"hookspecs", "core"},
-    "cli": WORK | {"__init__", "bootstrap", "core"},
+    "cli": WORK | {"__init__", "bootstrap", "core", "installation"},
     "testing": WORK | {"__init__", "hookspecs", "plugin_check", "core"},
 }
 
