@@ -247,6 +247,9 @@ class Destination(abc.ABC):
     name: ClassVar[str]
     #: The attrs class of its settings.
     Settings: ClassVar[type[Any] | None] = None
+    #: Whether a forked child may go on using an instance that was made and used before the fork. True only for types that
+    #: keep nothing between two calls: no connection, no objects in memory.
+    fork_safe: ClassVar[bool] = False
 
     @abc.abstractmethod
     def __init__(self, settings: Any) -> None: ...

@@ -1,1 +1,5 @@
-"""Destinations: the built-in local directory and what all kinds share."""
+"""Destinations: what all types share, and the built-in type ``local``."""
+
+from jetcore.destinations.local import LocalDestination, LocalSettings
+
+__all__ = ["LocalDestination", "LocalSettings"]

@@ -1,0 +1,111 @@
+"""Key files: the master keys, sealed under a password. A repository can have several, one for each password."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import pwd
+from datetime import UTC, datetime
+
+import attrs
+import orjson
+
+from jetcore.errors import CorruptRepositoryError, ObjectNotFoundError, RepositoryError, WrongPasswordError
+from jetcore.model import Secret
+from jetcore.repository.crypto import Crypter, MasterKeys, UnsealError
+from jetcore.repository.files import Files, Kind
+from jetcore.repository.snapshot import encode_datetime
+
+_SALT = 64
+#: A key file that wants more memory than this is not obeyed: it could stop the server.
+_MAX_MEMORY = 1 << 30
+
+
+@attrs.frozen
+class _Scrypt:
+    """The cost of deriving a key from a password."""
+
+    n: int
+    r: int
+    p: int
+
+    def derive(self, password: Secret, salt: bytes) -> Crypter:
+        memory = 128 * self.r * (self.n + self.p + 2)
+        if not 0 < memory <= _MAX_MEMORY or self.p > 64:
+            raise ValueError(f"its scrypt parameters {self.n}, {self.r}, {self.p} are out of all bounds")
+        derived = hashlib.scrypt(
+            password.reveal().encode(), salt=salt, n=self.n, r=self.r, p=self.p, maxmem=memory + (1 << 20), dklen=64
+        )
+        return Crypter(MasterKeys.from_bytes(derived))
+
+
+#: What OWASP advises for scrypt with 32 MiB of memory.
+_COST = _Scrypt(n=1 << 15, r=8, p=3)
+
+
+def username() -> str:
+    """Return the name of the user that this process runs as, for keys and locks; its uid if it has none."""
+    uid = os.geteuid()
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def add_key(files: Files, keys: MasterKeys, password: Secret) -> str:
+    """Store *keys* sealed under *password* and return the key file's id."""
+    salt = os.urandom(_SALT)
+    sealed = _COST.derive(password, salt).seal(keys.to_json())
+    document = {
+        "created": encode_datetime(datetime.now(UTC)),
+        "username": username(),
+        "hostname": os.uname().nodename,
+        "kdf": "scrypt",
+        "N": _COST.n,
+        "r": _COST.r,
+        "p": _COST.p,
+        "salt": base64.b64encode(salt).decode(),
+        "data": base64.b64encode(sealed).decode(),
+    }
+    return files.put(Kind.KEY, orjson.dumps(document))
+
+
+def find_keys(files: Files, password: Secret) -> MasterKeys:
+    """Return the master keys out of the first key file that opens with *password*.
+
+    :raises WrongPasswordError: None does.
+    :raises CorruptRepositoryError: None does, but one is damaged and might have.
+    :raises RepositoryError: There is no key file, so there is no repository.
+    """
+    damaged: list[str] = []
+    tried = 0
+    for key_id in files.list(Kind.KEY):
+        try:
+            document = files.get(Kind.KEY, key_id)
+        except ObjectNotFoundError:
+            continue  # removed since it was listed
+        except CorruptRepositoryError as error:
+            damaged.append(error.message)
+            continue
+        tried += 1
+        try:
+            return _open(document, password)
+        except UnsealError:
+            continue  # another password's
+        except (KeyError, TypeError, ValueError, CorruptRepositoryError) as error:
+            damaged.append(f"{files.path(f'{Kind.KEY}/{key_id}')} is damaged: {error}")
+    if damaged:
+        raise CorruptRepositoryError("; ".join(damaged), hint="no other key opens with the password")
+    if tried:
+        raise WrongPasswordError(f"none of the keys of {files.path('')} opens with the password")
+    raise RepositoryError(f"there is no repository at {files.path('')}: it has no keys")
+
+
+def _open(document: bytes, password: Secret) -> MasterKeys:
+    fields = orjson.loads(document)
+    if fields["kdf"] != "scrypt":
+        raise ValueError(f"its key derivation {fields['kdf']!r} is unknown")
+    cost = _Scrypt(int(fields["N"]), int(fields["r"]), int(fields["p"]))
+    crypter = cost.derive(password, base64.b64decode(fields["salt"]))
+    return MasterKeys.from_json(crypter.unseal(base64.b64decode(fields["data"])))

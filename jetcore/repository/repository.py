@@ -1,0 +1,249 @@
+"""A repository: opening it, and reading what is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Self
+
+from jetcore.abc import Destination
+from jetcore.errors import (
+    BadInputError,
+    CorruptRepositoryError,
+    ObjectNotFoundError,
+    RepositoryError,
+)
+from jetcore.model import Secret
+from jetcore.repository.blob import DEFAULT_LEVEL, BlobId, BlobType, blob_id, decompress
+from jetcore.repository.config import VERSION, Config
+from jetcore.repository.crypto import Crypter, MasterKeys, UnsealError
+from jetcore.repository.files import CONFIG, Files, Kind, pack_name
+from jetcore.repository.index import Location
+from jetcore.repository.keys import add_key, find_keys
+from jetcore.repository.lock import Lock
+from jetcore.repository.snapshot import Snapshot, decode_snapshot
+from jetcore.repository.stored_index import StoredIndex
+from jetcore.repository.tree import Node, decode_tree
+from jetcore.repository.writer import Writer
+
+
+class Repository:
+    """One account's repository at one destination, in the restic format."""
+
+    def __init__(self, files: Files, keys: MasterKeys, config: Config) -> None:
+        """Not for callers: use :meth:`init` or :meth:`open`."""
+        self.keys = keys
+        self.config = config
+        self._files = files
+        self._crypter = Crypter(keys)
+        self._stored_index = StoredIndex(files, self._crypter)
+
+    @classmethod
+    def init(cls, destination: Destination, prefix: str, password: Secret) -> Self:
+        """Make a new repository and return it.
+
+        :param prefix: Folder at the destination, ending in ``/``; or ``""`` for its root.
+        :raises RepositoryError: There is one already, or something that may be the rest of one.
+        """
+        files = Files(destination, prefix)
+        if files.exists(CONFIG):
+            raise RepositoryError(f"there is a repository at {files.path('')} already")
+        for kind in (Kind.SNAPSHOT, Kind.INDEX):
+            if any(files.list(kind)):
+                raise RepositoryError(
+                    f"{files.path('')} holds {kind} of a repository whose config is gone",
+                    hint="bring the config back from a copy, or remove the folder",
+                )
+        for half_made in list(files.list(Kind.KEY)):  # of an init that broke off; they open nothing
+            files.delete(Kind.KEY, half_made)
+        keys = MasterKeys.generate()
+        config = Config.generate()
+        add_key(files, keys, password)
+        destination.put(files.path(CONFIG), Crypter(keys).seal(config.encode()))
+        return cls(files, keys, config)
+
+    @classmethod
+    def open(
+        cls, destination: Destination, prefix: str, *, password: Secret | None = None, keys: MasterKeys | None = None
+    ) -> Self:
+        """Open an existing repository.
+
+        :param prefix: Folder at the destination, ending in ``/``; or ``""`` for its root.
+        :param password: Opens one of the repository's keys; takes a good part of a second, on purpose.
+        :param keys: The master keys, if they are known; then *password* is not needed.
+        :raises WrongPasswordError: No key opens with the password.
+        :raises RepositoryError: There is no repository.
+        """
+        files = Files(destination, prefix)
+        try:
+            sealed = destination.get(files.path(CONFIG))
+        except ObjectNotFoundError as error:
+            raise RepositoryError(
+                f"there is no repository at {files.path('')}: it has no config", hint="is it the right destination?"
+            ) from error
+        if keys is None:
+            if password is None:
+                raise BadInputError("a repository opens with a password or with its master keys; neither was given")
+            keys = find_keys(files, password)
+        try:
+            config = Config.decode(Crypter(keys).unseal(sealed))
+        except (UnsealError, CorruptRepositoryError) as error:
+            raise CorruptRepositoryError(f"{files.path(CONFIG)} is damaged: {error}") from error
+        return cls(files, keys, config)
+
+    @property
+    def id(self) -> str:
+        """Id of the repository: 64 hex digits that never change."""
+        return self.config.id
+
+    def lock(self, *, exclusive: bool = False) -> Lock:
+        """Take a lock; a context manager. Readers take one so that nothing is pruned under their hands.
+
+        :raises RepositoryLockedError: Somebody else holds a lock that forbids it.
+        """
+        return Lock(self._files, self._crypter, exclusive=exclusive)
+
+    def writer(self, *, level: int = DEFAULT_LEVEL) -> Writer:
+        """Return a writer, which holds a lock and has loaded the index; use it as a context manager.
+
+        :param level: zstd level of new data, 1 to 22.
+        :raises RepositoryLockedError: Somebody works exclusively in the repository.
+        """
+        if self.config.version != VERSION:
+            raise RepositoryError(
+                f"the repository at {self._files.path('')} is of version {self.config.version}, which is only read",
+                hint="`restic migrate upgrade_repo_v2` brings it to version 2",
+            )
+        return Writer(self._files, self._crypter, self._stored_index, seed=self.config.polynomial, level=level)
+
+    def snapshots(self) -> list[Snapshot]:
+        """Return the snapshots that can be read, oldest first. :meth:`damaged_snapshots` has the others."""
+        found = [self._load_snapshot(snapshot_id) for snapshot_id in self._files.list(Kind.SNAPSHOT)]
+        return sorted(
+            (snapshot for snapshot in found if isinstance(snapshot, Snapshot)), key=lambda found: (found.time, found.id)
+        )
+
+    def damaged_snapshots(self) -> dict[str, str]:
+        """Return what is wrong with the snapshot files that cannot be read, by their ids."""
+        found = {snapshot_id: self._load_snapshot(snapshot_id) for snapshot_id in self._files.list(Kind.SNAPSHOT)}
+        return {
+            snapshot_id: damage.message
+            for snapshot_id, damage in found.items()
+            if isinstance(damage, CorruptRepositoryError)
+        }
+
+    def damaged_indexes(self) -> dict[str, str]:
+        """Return what is wrong with the index files that cannot be read, by their ids."""
+        self._stored_index.refresh()
+        return dict(self._stored_index.damaged)
+
+    def snapshot(self, id_or_prefix: str) -> Snapshot:
+        """Return one snapshot.
+
+        :param id_or_prefix: Its id in hex, or as many of the first digits as it takes to tell it from the others.
+        :raises BadInputError: There is none, or several.
+        :raises CorruptRepositoryError: Its file is damaged.
+        """
+        ids = sorted(self._files.list(Kind.SNAPSHOT))
+        matching = [snapshot_id for snapshot_id in ids if snapshot_id.startswith(id_or_prefix.lower())]
+        if len(matching) == 1:
+            found = self._load_snapshot(matching[0])
+            if isinstance(found, CorruptRepositoryError):
+                raise found
+            if found is not None:
+                return found
+        if matching and id_or_prefix:
+            hint = "it may be " + ", ".join(snapshot_id[:12] for snapshot_id in matching[:5])
+            raise BadInputError(f"{len(matching)} snapshots begin with {id_or_prefix!r}", hint=hint)
+        near = sorted(ids, key=lambda other: -_common_start(other, id_or_prefix.lower()))[:3]
+        hint = (
+            "near ones are " + ", ".join(snapshot_id[:12] for snapshot_id in near) if near else "there are none at all"
+        )
+        raise BadInputError(f"there is no snapshot {id_or_prefix!r}", hint=hint)
+
+    def has_blob(self, blob: BlobId, kind: BlobType | None = None) -> bool:
+        """Say whether a blob, of any kind if none is given, is in the index."""
+        return self._stored_index.index.contains(blob, kind)
+
+    def load_blob(self, blob: BlobId, kind: BlobType | None = None) -> bytes:
+        """Return the contents of a blob, of any kind if none is given, checked against its id.
+
+        :raises CorruptRepositoryError: It is missing or damaged; the message names the pack.
+        """
+        location = self._locate(blob, kind)
+        path = self._files.path(pack_name(location.pack))
+        try:
+            sealed = self._files.destination.get(path, location.offset, location.length)
+        except ObjectNotFoundError as error:
+            raise CorruptRepositoryError(f"{path} is missing, with blob {blob.hex()} in it") from error
+        return self._contents(sealed, blob, location, path)
+
+    def load_tree(self, blob: BlobId) -> list[Node]:
+        """Return the nodes of a folder in the order of their names.
+
+        :raises CorruptRepositoryError: It is missing or damaged; the message names the pack.
+        """
+        data = self.load_blob(blob, BlobType.TREE)
+        try:
+            return decode_tree(data)
+        except CorruptRepositoryError as error:
+            raise CorruptRepositoryError(f"tree {blob.hex()} is damaged: {error}") from error
+
+    def read_file(self, node: Node) -> Iterator[bytes]:
+        """Yield the contents of a file, in order and piece by piece.
+
+        :raises CorruptRepositoryError: A piece is missing or damaged.
+        """
+        for piece in node.content:
+            yield self.load_blob(piece)
+
+    def find(self, root_tree: BlobId, path: bytes) -> Node | None:
+        """Return the node at *path*, ``/``-separated and relative to the tree, or None if there is none."""
+        node: Node | None = None
+        tree = root_tree
+        for name in path.split(b"/"):
+            if name in (b"", b"."):
+                continue
+            if not tree:
+                return None
+            node = next((node for node in self.load_tree(tree) if node.name == name), None)
+            if node is None:
+                return None
+            tree = node.subtree
+        return node
+
+    def _locate(self, blob: BlobId, kind: BlobType | None) -> Location:
+        location = self._stored_index.index.find(blob, kind)
+        if location is None and self._stored_index.refresh():  # written by another process since
+            location = self._stored_index.index.find(blob, kind)
+        if location is None:
+            damaged = "; ".join(self._stored_index.damaged.values())
+            raise CorruptRepositoryError(f"blob {blob.hex()} is in no index of {self._files.path('')}", hint=damaged)
+        return location
+
+    def _contents(self, sealed: bytes, wanted: BlobId, location: Location, path: str) -> bytes:
+        try:
+            contents = self._crypter.unseal(sealed)
+            if location.uncompressed_length:
+                contents = decompress(contents, length=location.uncompressed_length)
+        except (UnsealError, CorruptRepositoryError) as error:
+            raise CorruptRepositoryError(f"{path} is damaged at blob {wanted.hex()}: {error}") from error
+        if blob_id(contents) != wanted:
+            raise CorruptRepositoryError(f"{path} is damaged: blob {wanted.hex()} has other contents")
+        return contents
+
+    def _load_snapshot(self, snapshot_id: str) -> Snapshot | CorruptRepositoryError | None:
+        """Return the snapshot, or what is wrong with its file, or None if it has just been removed."""
+        try:
+            document = self._files.load(Kind.SNAPSHOT, snapshot_id, self._crypter)
+        except ObjectNotFoundError:
+            return None
+        except CorruptRepositoryError as error:
+            return error
+        try:
+            return decode_snapshot(snapshot_id, document)
+        except CorruptRepositoryError as error:
+            return self._files.corrupt(Kind.SNAPSHOT, snapshot_id, error)
+
+
+def _common_start(a: str, b: str) -> int:
+    return next((n for n, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
