@@ -91,6 +91,10 @@ class RepositoryError(JetcoreError):
     exit_code = 7
 
 
+class NoRepositoryError(RepositoryError):
+    """There is no repository where one was looked for."""
+
+
 class WrongPasswordError(RepositoryError):
     """No key of the repository opens with the given password."""
 

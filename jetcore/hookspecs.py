@@ -1,11 +1,12 @@
 """Every hook of jetcore, in the order in which a run comes to them.
 
-A plugin is a module, or a class, with functions marked ``@jetcore.hookimpl`` and named as here; a distribution announces
-it with an entry point in the group ``jetcore``, named ``<kind>_<product>``. A class that has a ``Settings`` attribute (an
-attrs class) is built with an instance of it, any other class without arguments; a module is taken as it is.
+A plugin is a module, or a class, with functions marked ``@jetcore.hookimpl`` and named as here. A distribution
+announces it with an entry point in the group ``jetcore``, named ``<kind>_<product>``. A class that has a ``Settings``
+attribute (an attrs class) is built with an instance of it, any other class without arguments; a module is taken as it
+is.
 
-Hooks register types or return objects; long work is a method of those (:mod:`jetcore.abc`). A hook that raises is logged
-with its plugin's name and treated as if it had returned None, unless its text here says otherwise.
+Hooks register types or return objects; long work is a method of those (:mod:`jetcore.abc`). A hook that raises is
+logged with its plugin's name and treated as if it had returned None, unless its text here says otherwise.
 """
 
 from __future__ import annotations

@@ -82,6 +82,7 @@ class Plugins:
         self._reported: set[tuple[str, str]] = set()
         self._types: dict[str, Mapping[str, type[Any]]] = {}
         self._givers: dict[type[Any], str] = {}
+        self._sections: dict[str, type[Any]] = {}
 
     @classmethod
     def discover(
@@ -134,6 +135,14 @@ class Plugins:
         return self._givers[kind]
 
     # The hooks, as in hookspecs.py ------------------------------------------------------------------------------------
+
+    def sections(self) -> Mapping[str, type[Any]]:
+        """Return the settings classes of plugins and of their dump engines, by the plugin's name.
+
+        Those of destinations and notifiers are not among them: each instance has settings of its own.
+        """
+        engines = {self.plugin_of(kind): kind.Settings for kind in self.dump_engines().values() if kind.Settings}
+        return {**engines, **self._sections}
 
     def detect_panel(self, host: Host) -> Panel:
         """Return the panel that manages *host*: the first one that a plugin recognises.
@@ -269,7 +278,12 @@ class Plugins:
                 both = " and ".join(sorted(map(_distribution, entry_points)))
                 raise PluginError(f"{both} bring a plugin of the same name", hint="uninstall one of them")
             check_name(name)
-            plugin = _built(name, entry_points[0].load(), settings)
+            loaded = entry_points[0].load()
+            section = _section(loaded)
+            if section is not None:
+                # Known even if they are wrong: that is when somebody wants to change them.
+                self._sections[name] = section
+            plugin = _built(loaded, None if section is None else settings(name, section))
             self._register(name, _distribution(entry_points[0]), plugin)
         except _ANYTHING as error:
             self._leave_out(name, entry_points, PluginState.BROKEN, reason_of(error), error)
@@ -299,15 +313,18 @@ def _distribution(entry_point: EntryPoint) -> str:
     return f"{found.name} {found.version}" if found else entry_point.value
 
 
-def _built(name: str, loaded: Any, settings: SettingsSource) -> object:
+def _section(loaded: Any) -> type[Any] | None:
+    """Return the settings class of what a plugin's entry point leads to, None if it has none."""
+    section = getattr(loaded, "Settings", None) if isinstance(loaded, type) else None
+    if section is not None and not (isinstance(section, type) and attrs.has(section)):
+        raise PluginError(f"{loaded.__qualname__}.Settings is not an attrs class")
+    return section
+
+
+def _built(loaded: Any, settings: object) -> object:
     if inspect.ismodule(loaded):
         return loaded
     if not isinstance(loaded, type):
         raise PluginError(f"its entry point leads to {described(loaded)}, neither a module nor a class")
     make: Callable[..., object] = loaded
-    section = getattr(loaded, "Settings", None)
-    if section is None:
-        return make()
-    if not (isinstance(section, type) and attrs.has(section)):
-        raise PluginError(f"{loaded.__qualname__}.Settings is not an attrs class")
-    return make(settings(name, section))
+    return make() if settings is None else make(settings)

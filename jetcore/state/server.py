@@ -21,7 +21,7 @@ def register(connection: Connection, key: MasterKey) -> str:
     :returns: The uuid.
     :raises MasterKeyError: The database belongs to another key.
     """
-    if connection.execute(select(tables.server.c.uuid)).first() is None:
+    if not is_registered(connection):
         identity = str(uuid.uuid4())
         connection.execute(
             insert(tables.server).values(
@@ -29,6 +29,11 @@ def register(connection: Connection, key: MasterKey) -> str:
             )
         )
     return identify(connection, key)
+
+
+def is_registered(connection: Connection) -> bool:
+    """Say whether the database is tied to a master key already."""
+    return connection.execute(select(tables.server.c.uuid)).first() is not None
 
 
 def identify(connection: Connection, key: MasterKey) -> str:

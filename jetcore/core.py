@@ -1,0 +1,545 @@
+"""Core: everything that jetcore does, in one object. What :func:`jetcore.open` returns."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from uuid import uuid4
+
+import attrs
+import orjson
+
+from jetcore.abc import Destination, DumpEngine, Panel
+from jetcore.backup.pipeline import Source, back_up
+from jetcore.bootstrap import Bootstrap
+from jetcore.errors import (
+    AbortedError,
+    BadInputError,
+    DestinationError,
+    JetcoreError,
+    NoRepositoryError,
+    ObjectNotFoundError,
+    SourceError,
+)
+from jetcore.model import (
+    Account,
+    Alert,
+    Contains,
+    DestinationConfig,
+    Host,
+    Level,
+    OnProgress,
+    Outcome,
+    RestorePoint,
+    RestoreReport,
+    Secret,
+    Task,
+    TaskKind,
+    TaskResult,
+    TaskStatus,
+)
+from jetcore.plugins import Plugins
+from jetcore.repository import MasterKeys, Repository, Snapshot
+from jetcore.restore.pipeline import Target, Wanted, restore_account, restore_to_directory
+from jetcore.security import master_key
+from jetcore.settings import SECTIONS
+from jetcore.settings.assign import assign
+from jetcore.settings.general import General
+from jetcore.state import accounts, alerts, destinations, points, repositories, server, tasks
+from jetcore.state.engine import check_version, make_engine, reading, writing
+from jetcore.state.repositories import RepositoryRecord
+from jetcore.state.settings import SettingsStore
+
+_log = logging.getLogger(__name__)
+
+#: Says at a destination's root which server and destination it belongs to.
+MARKER = "jetcore-destination.json"
+
+
+def open(  # noqa: A001  # jetcore.open() is how the library begins, as gzip.open() and others do
+    url: str | None = None, *, home: str | os.PathLike[str] | None = None
+) -> Core:
+    """Open the jetcore of this server, as ``jetcore init`` set it up.
+
+    :param url: URL of the state database; found as :class:`jetcore.bootstrap.Bootstrap` says if not given.
+    :param home: Home directory of jetcore.
+    :raises StateError: The state database is missing, or of another version.
+    :raises MasterKeyError: The master key is missing, or not the one that the database was sealed with.
+    """
+    return Core(Bootstrap.find(url=url, home=home))
+
+
+class Core:
+    """The jetcore of one server. A context manager; closing it frees the database and the destinations."""
+
+    def __init__(self, bootstrap: Bootstrap) -> None:
+        self.bootstrap = bootstrap
+        self.host = Host(name=platform.node())
+        self._engine = make_engine(bootstrap.database_url)
+        self._opened: dict[str, Destination] = {}
+        try:
+            check_version(self._engine)
+            self._key = master_key.load(bootstrap.master_key_file)
+            with reading(self._engine) as connection:
+                #: Identity of this installation; every destination is marked with it.
+                self.uuid = server.identify(connection, self._key)
+        except BaseException:
+            self._engine.dispose()
+            raise
+        #: The settings, by section.
+        self.settings = SettingsStore(self._engine, self._key)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the database and the destinations."""
+        for destination in self._opened.values():
+            destination.close()
+        self._opened.clear()
+        self._engine.dispose()
+
+    # Plugins ---------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def plugins(self) -> Plugins:
+        """The installed plugins, loaded when they are first needed."""
+        general = self.settings.load("general", General)
+        return Plugins.discover(settings=self.settings.load, disabled=general.disabled_plugins)
+
+    def sections(self) -> Mapping[str, type[Any]]:
+        """Return the settings class of every section: jetcore's own, and a plugin's under its name."""
+        return {**SECTIONS, **self.plugins.sections()}
+
+    def switch_plugin(self, name: str, *, enabled: bool, who: str = "root") -> None:
+        """Use a plugin, or leave it out, from the next start on.
+
+        :param who: Who wants it so, for the history of the settings.
+        :raises BadInputError: No plugin of that name is installed.
+        """
+        _choose(name, [info.name for info in self.plugins.infos], "plugin")
+        general = self.settings.load("general", General)
+        disabled = set(general.disabled_plugins) - {name} if enabled else {*general.disabled_plugins, name}
+        self.settings.save("general", attrs.evolve(general, disabled_plugins=tuple(sorted(disabled))), who)
+
+    @cached_property
+    def dump_engines(self) -> Mapping[str, DumpEngine]:
+        """The dump engines that this server uses, by name."""
+        found: dict[str, DumpEngine] = {}
+        for name, kind in self.plugins.dump_engines().items():
+            settings = self.settings.load(self.plugins.plugin_of(kind), kind.Settings) if kind.Settings else None
+            engine = kind(settings, self.panel.database_auth(name))
+            if engine.available():
+                found[name] = engine
+        return found
+
+    # Accounts --------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def panel(self) -> Panel:
+        """The panel that manages this server.
+
+        :raises PluginError: No plugin knows it.
+        """
+        return self.plugins.detect_panel(self.host)
+
+    def accounts(self) -> list[Account]:
+        """Return the hosting accounts of this server.
+
+        :raises PanelError: The panel cannot be asked.
+        """
+        found = list(self.panel.accounts())
+        with writing(self._engine) as connection:
+            return [accounts.remember(connection, account) for account in found]
+
+    def account(self, name: str) -> Account:
+        """Return the account called *name*.
+
+        :raises BadInputError: This server never had such an account; the message names similar ones.
+        :raises SourceError: It was there once and is gone.
+        """
+        account = self.panel.account(name)
+        if account is not None:
+            with writing(self._engine) as connection:
+                return accounts.remember(connection, account)
+        if self._remembered(name) is not None:
+            raise SourceError(
+                f"account {name!r} is no longer on this server", hint=f"bring it back with: jetcore restore {name}"
+            )
+        raise _unknown(name, [account.name for account in self.panel.accounts()], "account")
+
+    def _remembered(self, name: str) -> Account | None:
+        with reading(self._engine) as connection:
+            return accounts.find(connection, name)
+
+    # Destinations ----------------------------------------------------------------------------------------------------
+
+    def destinations(self) -> list[DestinationConfig]:
+        """Return the configured destinations, sorted by name."""
+        types = self.plugins.destination_types()
+        with reading(self._engine) as connection:
+            return [
+                destinations.with_settings(connection, config, types[config.type].Settings, self._key)
+                if config.type in types
+                else config
+                for config in destinations.all(connection)
+            ]
+
+    def add_destination(
+        self, name: str, kind: str = "local", assignments: Sequence[str] = (), *, default: bool = False
+    ) -> DestinationConfig:
+        """Add a destination, once it is proved that it can be written and read.
+
+        :param kind: Name of a destination type.
+        :param assignments: Its settings, ``field=value`` each.
+        :param default: Whether it is used when none is named; the first one always is.
+        :raises BadInputError: The name is taken, the type is unknown, or the place belongs to another destination.
+        :raises SettingsError: A setting is wrong.
+        :raises DestinationError: It cannot be written or read.
+        """
+        types = self.plugins.destination_types()
+        type_ = types[_choose(kind, list(types), "type of destination")]
+        settings = None
+        if type_.Settings is not None:
+            settings = assign(type_.Settings, assignments, place=f"destination {name}", values={})
+        config = DestinationConfig(name=name, type=kind, uuid=str(uuid4()), settings=settings, default=default)
+        with writing(self._engine) as connection:
+            destinations.add(connection, config, self._key)
+            # Inside the transaction: a place that cannot be used is not kept as a destination.
+            self._mark(type_(settings), config)
+            return attrs.evolve(config, default=destinations.get(connection, name).default)
+
+    def _mark(self, destination: Destination, config: DestinationConfig) -> None:
+        try:
+            marker = orjson.loads(destination.get(MARKER))
+        except ObjectNotFoundError:
+            document = {"version": 1, "server": self.uuid, "host": self.host.name, "destination": config.uuid}
+            destination.put(MARKER, orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        except orjson.JSONDecodeError as error:
+            raise DestinationError(f"{MARKER} at destination {config.name!r} is damaged: {error}") from error
+        else:
+            whose = "this server" if marker.get("server") == self.uuid else f"server {marker.get('host')!r}"
+            raise BadInputError(
+                f"the place of destination {config.name!r} is in use already, by {whose}", hint="choose another place"
+            )
+        finally:
+            destination.close()
+
+    def destination(self, name: str | None = None) -> tuple[DestinationConfig, Destination]:
+        """Return the destination called *name*, or the default one, ready for use.
+
+        :raises BadInputError: There is none of that name, or its type has no plugin.
+        """
+        types = self.plugins.destination_types()
+        with reading(self._engine) as connection:
+            config = destinations.get(connection, name) if name else destinations.default(connection)
+            kind = types[_choose(config.type, list(types), "type of destination")]
+            config = destinations.with_settings(connection, config, kind.Settings, self._key)
+        if config.uuid not in self._opened:
+            self._opened[config.uuid] = kind(config.settings)
+        return config, self._opened[config.uuid]
+
+    # Repositories ----------------------------------------------------------------------------------------------------
+
+    def repository(self, name: str, destination: str | None = None) -> Repository:
+        """Open the repository of the account *name* at a destination, the default one if none is named.
+
+        :raises BadInputError: The account is unknown, or has no repository there.
+        :raises DestinationError: The destination cannot be read.
+        :raises RepositoryError: The repository is damaged.
+        """
+        config, place = self.destination(destination)
+        return self._open_repository(place, self._record(name, config))
+
+    def repository_location(self, name: str, destination: str | None = None) -> str:
+        """Return what the stock ``restic -r`` takes to open the repository of the account *name*.
+
+        :raises BadInputError: It has none there, or restic cannot reach that type of destination.
+        """
+        config, place = self.destination(destination)
+        location = place.restic_location(self._record(name, config).prefix)
+        if not location:
+            raise BadInputError(f"restic cannot read destinations of the type {config.type!r}")
+        return location
+
+    def repository_password(self, name: str, destination: str | None = None) -> Secret:
+        """Return the password of the account's repository.
+
+        :raises BadInputError: It has none there.
+        """
+        config, _ = self.destination(destination)
+        return self._record(name, config).password
+
+    def _record(self, name: str, config: DestinationConfig) -> RepositoryRecord:
+        account = self._remembered(name) or self.account(name)
+        with reading(self._engine) as connection:
+            record = repositories.get(connection, account.uuid, config.uuid, self._key)
+        if record is None:
+            raise BadInputError(
+                f"account {name!r} has no repository at destination {config.name!r}",
+                hint=f"make one with: jetcore backup {name}",
+            )
+        return record
+
+    def _open_repository(self, place: Destination, record: RepositoryRecord) -> Repository:
+        if record.keys is not None:
+            return Repository.open(place, record.prefix, keys=MasterKeys.from_json(record.keys.reveal()))
+        opened = Repository.open(place, record.prefix, password=record.password)
+        self._keep_keys(record, opened)
+        return opened
+
+    def _keep_keys(self, record: RepositoryRecord, repository: Repository) -> None:
+        keys = Secret(repository.keys.to_json().decode())
+        with writing(self._engine) as connection:
+            repositories.change_secrets(connection, attrs.evolve(record, keys=keys), self._key)
+
+    def _repository_for_backup(self, account: Account, config: DestinationConfig, place: Destination) -> Repository:
+        """Open the account's repository, or make it.
+
+        The password is kept before the repository is made: a repository without a known password would be lost.
+        """
+        with reading(self._engine) as connection:
+            record = repositories.get(connection, account.uuid, config.uuid, self._key)
+        if record is not None and record.keys is not None:
+            return self._open_repository(place, record)
+        if record is None:
+            record = RepositoryRecord(
+                account_uuid=account.uuid,
+                destination_uuid=config.uuid,
+                prefix=f"{account.name}-{account.uuid[:8]}/",
+                password=Secret(secrets.token_urlsafe(32)),
+            )
+            with writing(self._engine) as connection:
+                repositories.add(connection, record, self._key)
+        try:
+            return self._open_repository(place, record)
+        except NoRepositoryError:
+            made = Repository.init(place, record.prefix, record.password)
+            self._keep_keys(record, made)
+            return made
+
+    # Restore points --------------------------------------------------------------------------------------------------
+
+    def points(self, name: str, destination: str | None = None) -> list[RestorePoint]:
+        """Return the restore points of an account, oldest first.
+
+        :raises BadInputError: The account or the destination is unknown.
+        """
+        account = self._remembered(name) or self.account(name)
+        with reading(self._engine) as connection:
+            if destination is not None:
+                destinations.get(connection, destination)
+            return points.of_account(connection, account.uuid, destination=destination or "")
+
+    def point(self, name: str, point: str = "latest", destination: str | None = None) -> RestorePoint:
+        """Return one restore point of an account.
+
+        :param point: Its id, the first digits of it, or ``latest``.
+        :raises BadInputError: There is no such point; the message names similar ones.
+        """
+        if point != "latest":
+            account = self._remembered(name) or self.account(name)
+            with reading(self._engine) as connection:
+                return points.get(connection, account.uuid, point)
+        found = self.points(name, destination)
+        if not found:
+            raise BadInputError(f"account {name!r} has no restore points", hint=f"make one with: jetcore backup {name}")
+        return found[-1]
+
+    # Backup and restore ----------------------------------------------------------------------------------------------
+
+    def backup(
+        self,
+        name: str,
+        destination: str | None = None,
+        *,
+        contains: Contains = Contains.FULL,
+        on_progress: OnProgress | None = None,
+    ) -> RestorePoint:
+        """Back up one account now and return its new restore point, which may be partial.
+
+        :param destination: Name of a destination; the default one if not given.
+        :raises BadInputError: The account or the destination is unknown.
+        :raises SourceError: Nothing of the account could be read.
+        :raises DestinationError: The destination failed.
+        :raises AbortedError: A plugin would not have it.
+        """
+        config, place = self.destination(destination)
+        with self._task(TaskKind.BACKUP, name, config.name) as work:
+            account = self.account(name)
+            repository = self._repository_for_backup(account, config, place)
+            source = Source(
+                account=account, panel=self.panel, engines=self.dump_engines, host=self.host, contains=contains
+            )
+            point = back_up(
+                source,
+                repository,
+                destination=config.name,
+                former=self._former(account, config, repository),
+                on_progress=on_progress,
+            )
+            work.point, work.outcome, work.message = point, point.outcome, "; ".join(point.missing)
+        return point
+
+    def _former(self, account: Account, config: DestinationConfig, repository: Repository) -> Snapshot | None:
+        with reading(self._engine) as connection:
+            latest = points.latest(connection, account.uuid, destination=config.name)
+        if latest is None:
+            return None
+        try:
+            return repository.snapshot(latest.id)
+        except JetcoreError as error:
+            if isinstance(error, DestinationError) and not isinstance(error, ObjectNotFoundError):
+                raise
+            _log.warning("restore point %s of account %s cannot be read: %s", latest.id[:8], account.name, error)
+            return None
+
+    def restore(
+        self,
+        name: str,
+        point: RestorePoint | str = "latest",
+        *,
+        parts: Sequence[str] = (),
+        paths: Sequence[bytes | str] = (),
+        to: str | os.PathLike[str] | None = None,
+        destination: str | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> RestoreReport:
+        """Put an account back as it was, in its place or as files into a directory.
+
+        :param point: A restore point or its id.
+        :param parts: Labels of parts, ``database:shop``, or kinds, ``database``; everything if empty.
+        :param paths: Paths in the home directory; only they are restored.
+        :param to: Directory to write the point to in its own layout, changing nothing else.
+        :param destination: Only look at the points of this destination.
+        :raises BadInputError: The account, point, part or path is unknown; the message names similar ones.
+        :raises RestoreError: Nothing could be restored.
+        :raises DestinationError: The destination cannot be read.
+        :raises RepositoryError: The repository is damaged.
+        """
+        chosen = point if isinstance(point, RestorePoint) else self.point(name, point, destination)
+        wanted = Wanted(parts=tuple(parts), paths=tuple(_home_path(path) for path in paths))
+        with self._task(TaskKind.RESTORE, name, chosen.destination) as work:
+            repository = self.repository(name, chosen.destination)
+            snapshot = repository.snapshot(chosen.id)
+            if to is not None:
+                report = restore_to_directory(
+                    repository, snapshot, wanted, Path(to).absolute(), account=name, on_progress=on_progress
+                )
+            else:
+                target = Target(panel=self.panel, engines=self.dump_engines)
+                report = restore_account(repository, snapshot, wanted, target, account=name, on_progress=on_progress)
+            work.outcome = report.outcome
+            work.message = "; ".join(f"{part.part}: {message}" for part in report.parts for message in part.messages)
+        return report
+
+    # Tasks and alerts ------------------------------------------------------------------------------------------------
+
+    def tasks(self, name: str = "") -> list[Task]:
+        """Return the last tasks, newest first; those of one account if *name* is given."""
+        with reading(self._engine) as connection:
+            return tasks.recent(connection, account=name)
+
+    def alerts(self) -> list[Alert]:
+        """Return the last alerts, newest first."""
+        with reading(self._engine) as connection:
+            return alerts.recent(connection)
+
+    @contextmanager
+    def _task(self, kind: TaskKind, account: str, destination: str) -> Iterator[_Work]:
+        """Record a task with its end, whatever that is, and tell plugins and the people in charge."""
+        with writing(self._engine) as connection:
+            task = tasks.start(connection, kind, account, destination)
+        work = _Work()
+        try:
+            veto = self.plugins.task_starting(task)
+            if veto is not None:
+                raise AbortedError(f"{kind} of account {account!r} was not wanted: {veto.reason}")  # noqa: TRY301
+            yield work
+        except BaseException as error:
+            work.outcome = _outcome_of(error)
+            work.message = str(error) if isinstance(error, JetcoreError) else f"{type(error).__name__}: {error}"
+            self._end(task, work)
+            raise
+        self._end(task, work)
+
+    def _end(self, task: Task, work: _Work) -> None:
+        """Record point, end and alert in one transaction, then tell the plugins."""
+        alert = None
+        with writing(self._engine) as connection:
+            if work.point is not None:
+                points.add(connection, work.point)
+            ended = tasks.finish(connection, task.id, TaskStatus(work.outcome.value), work.message)
+            if work.outcome is not Outcome.COMPLETED:
+                level = Level.WARNING if work.outcome in {Outcome.PARTIAL, Outcome.ABORTED} else Level.CRITICAL
+                title = f"{task.kind.value.capitalize()} of account {task.account} {_WORDS[work.outcome]}"
+                alert = alerts.add(connection, level, title, work.message, task.account)
+        self.plugins.task_finished(TaskResult(task=ended, outcome=work.outcome, point=work.point))
+        if alert is not None:
+            self.plugins.alert_raised(alert)
+        for failure in self.plugins.take_failures():
+            with writing(self._engine) as connection:
+                alerts.add(connection, Level.WARNING, f"Plugin {failure.plugin} failed", str(failure))
+
+
+@attrs.define
+class _Work:
+    """What is known of a task in its course."""
+
+    outcome: Outcome = Outcome.COMPLETED
+    message: str = ""
+    point: RestorePoint | None = None
+
+
+_WORDS: Mapping[Outcome, str] = {
+    Outcome.PARTIAL: "is partial",
+    Outcome.FAILED: "failed",
+    Outcome.ABORTED: "was aborted",
+}
+
+
+def _outcome_of(error: BaseException) -> Outcome:
+    # Ctrl-C and SIGTERM are no failures of ours: somebody stopped the task.
+    stopped = isinstance(error, AbortedError | KeyboardInterrupt | SystemExit)
+    return Outcome.ABORTED if stopped else Outcome.FAILED
+
+
+def _choose(name: str, names: Sequence[str], what: str) -> str:
+    """Return *name* if it is one of *names*.
+
+    :raises BadInputError: It is not; the message names similar ones.
+    """
+    if name in names:
+        return name
+    raise _unknown(name, names, what)
+
+
+def _unknown(name: str, names: Sequence[str], what: str) -> BadInputError:
+    near = get_close_matches(name, names, n=3, cutoff=0.5) or sorted(names)[:10]
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there is no {what} at all"
+    return BadInputError(f"unknown {what} {name!r}", hint=hint)
+
+
+def _home_path(path: bytes | str) -> bytes:
+    """Return *path*, relative to the home directory, without leading, trailing and double slashes."""
+    raw = os.fsencode(path)
+    names = [name for name in raw.split(b"/") if name not in {b"", b"."}]
+    if not names or b".." in names:
+        raise BadInputError(
+            f"{os.fsdecode(raw)!r} is no path in the home directory", hint="give it relative to the home"
+        )
+    return b"/".join(names)
