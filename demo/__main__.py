@@ -20,7 +20,7 @@ from jetcore.testing.mariadb import MariaDB
 from jetcore.testing.trees import fingerprint
 
 _JETCORE = Path(sys.executable).with_name("jetcore")
-_console = Console(highlight=False)
+_console = Console(highlight=False, soft_wrap=True)
 
 
 @attrs.frozen
@@ -34,8 +34,9 @@ class Jetcore:
 
         :raises SystemExit: It failed; it has said why.
         """
-        command = [_JETCORE, "--home", self.home, *words]
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=False)
+        command = [str(_JETCORE), "--home", str(self.home), *words]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        show(done.stderr)
         if done.returncode:
             raise SystemExit(f"demo: jetcore {' '.join(words)} ended with status {done.returncode}")
         return done.stdout.strip()

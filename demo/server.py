@@ -100,7 +100,7 @@ class Server:
             for table in ("group", "shadow", "gshadow"):
                 (etc / table).touch()
         if os.geteuid() == 0:
-            words = ["--prefix", self.root, "--create-home", "--user-group", "--shell", "/bin/bash", name]
+            words = ["--prefix", str(self.root), "--create-home", "--user-group", "--shell", "/bin/bash", name]
             subprocess.run(["useradd", *words], check=True, capture_output=True)
         else:
             # Only root may run useradd; a line with one's own uid does as well.
