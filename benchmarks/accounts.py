@@ -89,8 +89,7 @@ def make_accounts(root: Path, *, count: int, size: float, seed: int, cache: Path
     for name in names:
         fill_home(root / "home" / name, f"{name}.example", rng=rng, size=size, wordpress=wordpress)
     passwd = "".join(
-        f"{name}:x:{uid}:{uid}:{name}.example:{root}/home/{name}:/bin/bash\n"
-        for uid, name in enumerate(names, FIRST_UID)
+        f"{name}:x:{uid}:{uid}:{name}.example:/home/{name}:/bin/bash\n" for uid, name in enumerate(names, FIRST_UID)
     )
     (root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/bash\n" + passwd)
     source = "WordPress of Debian" if wordpress else "a made-up site, as Debian's WordPress could not be downloaded"

@@ -64,7 +64,10 @@ class Jetcore(Tool):
     version_words = (str(_JETCORE), "--version")
 
     def prepare(self) -> None:
-        run([self._jetcore("init"), self._jetcore("settings", "set", f"panel_linux.root={self.accounts.root}")])
+        run([self._jetcore("init")])
+        run([self._jetcore("settings", "set", f"panel_linux.root={self.accounts.root}")])
+        # The accounts have no databases, and the peers would not look for any.
+        run([self._jetcore("plugins", "disable", "dump_mysql")])
 
     def backup(self) -> Sequence[Command]:
         return [self._jetcore("backup", "--all")]
