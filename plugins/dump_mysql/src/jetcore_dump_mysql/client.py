@@ -149,6 +149,7 @@ class Client:
         :raises ClientError: A statement failed, or the server cannot be reached.
         """
         arguments = ["--batch", "--skip-column-names", "--binary-mode", "--comments", "--local-infile=0"]
+        arguments.append("--loose-skip-print-query-on-error")  # a definition has password hashes in it
         arguments += ["--default-character-set=utf8mb4", *self.packet]
         if database:
             arguments.append(f"--database={database}")
@@ -232,10 +233,10 @@ def error_lines(errors: str) -> list[str]:
 
 def client_error(errors: str, status: int) -> ClientError:
     """Return the error that ``mysql`` reported before it ended with *status*."""
-    line = next(iter(error_lines(errors)), "")
-    found = _ERROR_LINE.match(line)
+    lines = error_lines(errors)
+    found = next(filter(None, map(_ERROR_LINE.match, lines)), None)
     if found is None:
-        return ClientError(line or _ending(status))
+        return ClientError(lines[0] if lines else _ending(status))
     code = int(found["code"])
     return ClientError(f"{found['text']} (error {code})", code=code, line=int(found["line"] or 0))
 
