@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, ClassVar, Self
 
@@ -39,6 +40,8 @@ class Panel(abc.ABC):
 
     #: Name of the panel, written into accounts and restore points: ``linux``, ``cpanel``.
     name: ClassVar[str]
+    #: Directory that every home lies beneath. Trusted: no account can change it or what is above it.
+    root: Path = Path("/")
 
     @abc.abstractmethod
     def accounts(self) -> Iterable[Account]:
@@ -247,8 +250,8 @@ class Destination(abc.ABC):
     name: ClassVar[str]
     #: The attrs class of its settings.
     Settings: ClassVar[type[Any] | None] = None
-    #: Whether a forked child may go on using an instance that was made and used before the fork. True only for types that
-    #: keep nothing between two calls: no connection, no objects in memory.
+    #: Whether a forked child may go on using an instance that was made and used before the fork. True only for types
+    #: that keep nothing between two calls: no connection, no objects in memory.
     fork_safe: ClassVar[bool] = False
 
     @abc.abstractmethod

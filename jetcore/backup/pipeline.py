@@ -14,7 +14,6 @@ import posixpath
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from urllib.parse import quote
 
 import attrs
@@ -152,7 +151,7 @@ def _save_parts(source: Source, writer: Writer, past: _Past, progress: OnProgres
         if not part.kind & source.contains:
             continue
         if part.kind is Contains.HOMEDIR:
-            yield _attempt(part, partial(_save_home, part, account, writer, past, progress))
+            yield _attempt(part, partial(_save_home, part, source, writer, past, progress))
         else:
             yield _attempt(part, partial(_save_files, part, account, panel, writer))
     if source.contains & DATABASE_KINDS:
@@ -176,11 +175,12 @@ def _failed(part: Part, message: str) -> PartReport:
     return PartReport(part=part, outcome=Outcome.FAILED, messages=(message,))
 
 
-def _save_home(part: Part, account: Account, writer: Writer, past: _Past, progress: OnProgress) -> _Saved:
+def _save_home(part: Part, source: Source, writer: Writer, past: _Past, progress: OnProgress) -> _Saved:
     tree: SavedTree = save_directory(
         writer,
-        Path(account.home),
+        source.account.home,
         parent=past.home(),
+        base=source.panel.root,
         on_progress=lambda files, size: progress(Progress(phase=str(part), files=files, bytes=size)),
     )
     report = PartReport(

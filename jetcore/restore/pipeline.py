@@ -18,7 +18,7 @@ import attrs
 
 from jetcore.abc import DumpEngine, Panel
 from jetcore.backup.manifest import MANIFEST, Manifest
-from jetcore.errors import BadInputError, JetcoreError, RestoreError
+from jetcore.errors import BadInputError, DestinationError, JetcoreError, ObjectNotFoundError, RestoreError
 from jetcore.model import (
     Account,
     Contains,
@@ -188,6 +188,12 @@ class _Restore:
             return attrs.evolve(report, messages=(f"not in the restore point, its backup failed: {reason}",))
         try:
             problems = self._steps()[report.part.kind](report)
+        except (BadInputError, DestinationError) as error:
+            # The first is the caller's mistake; after the second nothing more can be read, save for an object that is
+            # missing, which concerns this part alone.
+            if not isinstance(error, ObjectNotFoundError):
+                raise
+            return attrs.evolve(report, outcome=Outcome.FAILED, messages=(*report.messages, str(error)))
         except JetcoreError as error:
             return attrs.evolve(report, outcome=Outcome.FAILED, messages=(*report.messages, str(error)))
         except Exception as error:  # a plugin can fail in any way

@@ -32,7 +32,7 @@ class LinuxPanel(Panel):
     name: ClassVar[str] = "linux"
 
     def __init__(self, root: Path, *, uid_min: int = 0, uid_max: int = 0) -> None:
-        self._root = root
+        self.root = root
         self._uid_min = uid_min
         self._uid_max = uid_max
         self._logins = Logins(root)
@@ -52,7 +52,7 @@ class LinuxPanel(Panel):
     def parts(self, account: Account) -> Sequence[Part]:
         """Return the login itself, its home directory, and its crontab if it has one."""
         parts = [Part(Contains.CONFIG), Part(Contains.HOMEDIR)]
-        if has_crontab(self._root, account.name):
+        if has_crontab(self.root, account.name):
             parts.append(Part(Contains.CRON))
         return parts
 
@@ -81,7 +81,7 @@ class LinuxPanel(Panel):
         """Return the files of *part*."""
         login = self._login(account)
         if part.kind is Contains.CRON:
-            return [PartFile(path=CRONTAB, data=read_crontab(self._root, login.name))]
+            return [PartFile(path=CRONTAB, data=read_crontab(self.root, login.name))]
         if part.kind is not Contains.CONFIG:
             raise PanelError(f"a Linux server keeps no {part} of account {login.name!r}")
         files = [PartFile(path=facts.ACCOUNT, data=facts.encode(login, self._facts(login)))]
@@ -100,7 +100,7 @@ class LinuxPanel(Panel):
         login = self._login(account)
         contents = {file.path: file.data for file in files}
         if part.kind is Contains.CRON:
-            write_crontab(self._root, login, self._logins, contents.get(CRONTAB))
+            write_crontab(self.root, login, self._logins, contents.get(CRONTAB))
         elif part.kind is Contains.CONFIG:
             self._apply_config(login, contents)
         else:
@@ -188,7 +188,7 @@ class LinuxPanel(Panel):
         return Account(
             name=login.name,
             panel=self.name,
-            home=self._root / os.fsdecode(_normal(login.home)).lstrip("/"),
+            home=self.root / os.fsdecode(_normal(login.home)).lstrip("/"),
             uid=login.uid,
             gid=login.gid,
             suspended=self._is_locked(login),
@@ -226,9 +226,9 @@ class LinuxPanel(Panel):
 
     def _home_in_passwd(self, wanted: Account, then: Facts) -> bytes:
         """Return the home directory as seen from below the root directory."""
-        if not wanted.home.is_relative_to(self._root):
+        if not wanted.home.is_relative_to(self.root):
             return then.home
-        home = b"/" + os.fsencode(wanted.home.relative_to(self._root))
+        home = b"/" + os.fsencode(wanted.home.relative_to(self.root))
         return then.home if _normal(then.home) == _normal(home) else home
 
     def _check_home(self, wanted: Account, home: bytes) -> None:
@@ -238,7 +238,7 @@ class LinuxPanel(Panel):
         """
         if not home.startswith(b"/"):
             raise PanelError(f"the home directory of account {wanted.name!r} is not known")
-        path = self._root / os.fsdecode(_normal(home)).lstrip("/")
+        path = self.root / os.fsdecode(_normal(home)).lstrip("/")
         try:
             found = path.lstat()
         except FileNotFoundError:
