@@ -13,6 +13,7 @@ from typing import Any
 
 import attrs
 
+from jetcore.repository.blob import BlobId
 from jetcore.repository.gojson import json_name
 from jetcore.repository.times import format_time
 from jetcore.repository.tree import Node, encode_node
@@ -28,6 +29,9 @@ _TYPES = {
     stat.S_IFIFO: "fifo",
 }
 
+_TYPE_BITS = 0o170000
+_FOLDER = stat.S_IFDIR
+
 Xattrs = tuple[tuple[bytes, bytes], ...]
 
 
@@ -39,13 +43,15 @@ class NodeEncoder:
         self._groups: dict[int, str] = {}
         self._templates: dict[tuple[int, ...], bytes] = {}
 
-    def file_head(self, name: bytes, facts: os.stat_result) -> bytes:
-        """Return the beginning of a regular file's node: everything that ``stat`` says.
+    def head(self, name: bytes, facts: os.stat_result) -> bytes:
+        """Return the beginning of the node of a file or folder: everything that ``stat`` says.
 
-        A former node that begins so belongs to a file that did not change. What follows in it are the extended
-        attributes, which cannot change without the ctime, and the content.
+        A former node that begins so belongs to an entry whose own facts did not change. What follows in it are the
+        extended attributes, which cannot change without the ctime, and the content or the id of the tree.
         """
         mode, inode, device, links, uid, gid, size, _, _, _ = facts
+        if mode & _TYPE_BITS == _FOLDER:
+            links = size = 0
         key = (mode, links, uid, gid, device, size == 0)
         template = self._templates.get(key)
         if template is None:
@@ -59,12 +65,18 @@ class NodeEncoder:
         return template % (json_name(name), mtime, mtime, ctime, inode)
 
     def file(
-        self, name: bytes, facts: os.stat_result, *, xattrs: Xattrs, content: tuple[bytes, ...], size: int
+        self, name: bytes, facts: os.stat_result, *, xattrs: Xattrs, content: tuple[BlobId, ...], size: int
     ) -> bytes:
         """Return the encoded node of a regular file."""
         if len(content) == 1 and not xattrs and size == facts.st_size:
-            return b'%b"content":["%b"]}' % (self.file_head(name, facts), b2a_hex(content[0]))
+            return b'%b"content":["%b"]}' % (self.head(name, facts), b2a_hex(content[0]))
         return encode_node(self.node(name, facts, xattrs=xattrs, content=content, size=size, links=facts.st_nlink))
+
+    def folder(self, name: bytes, facts: os.stat_result, *, xattrs: Xattrs, subtree: BlobId) -> bytes:
+        """Return the encoded node of a folder."""
+        if not xattrs:
+            return b'%b"content":null,"subtree":"%b"}' % (self.head(name, facts), b2a_hex(subtree))
+        return encode_node(self.node(name, facts, xattrs=xattrs, subtree=subtree))
 
     def node(self, name: bytes, facts: os.stat_result, **more: Any) -> Node:
         """Return the node of an entry, with the fields in *more* beside those that every type has."""
@@ -86,10 +98,11 @@ class NodeEncoder:
 
     def _template(self, facts: os.stat_result) -> bytes:
         """Return the head of nodes with the same mode, owner and links, learnt from a sample that is encoded whole."""
-        sample = self.node(_NAME, facts, size=_SIZE if facts.st_size else 0, links=facts.st_nlink)
-        head, _, _ = encode_node(attrs.evolve(sample, mtime_ns=_MTIME, ctime_ns=_CTIME, inode=_INODE)).partition(
-            b'"content":'
-        )
+        more = {}
+        if stat.S_ISREG(facts.st_mode):
+            more = {"size": _SIZE if facts.st_size else 0, "links": facts.st_nlink}
+        sample = attrs.evolve(self.node(_NAME, facts, **more), mtime_ns=_MTIME, ctime_ns=_CTIME, inode=_INODE)
+        head, _, _ = encode_node(sample).partition(b'"content":')
         return (
             head.replace(b"%", b"%%")
             .replace(_NAME, b"%b", 1)

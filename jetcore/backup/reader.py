@@ -9,12 +9,13 @@ from typing import Protocol
 
 import attrs
 
+from jetcore.backup.encoding import NodeEncoder
 from jetcore.backup.items import ItemKind, SourceItem
 from jetcore.backup.opening import open_root
 from jetcore.backup.walk import GRANULARITY_NS, OnRead, TreeWriter, Walk
 from jetcore.errors import SourceError
 from jetcore.model import Outcome
-from jetcore.repository.blob import BlobId
+from jetcore.repository.blob import BlobId, BlobType
 from jetcore.repository.tree import Node
 
 _MOST_MESSAGES = 100
@@ -24,7 +25,7 @@ _1970 = datetime(1970, 1, 1, tzinfo=UTC)
 class BlobSource(Protocol):
     """What is needed here of a repository: the former trees."""
 
-    def load_blob(self, blob_id: BlobId) -> bytes: ...
+    def load_blob(self, blob: BlobId, kind: BlobType | None = None, /) -> bytes: ...
 
 
 @attrs.frozen(kw_only=True)
@@ -94,10 +95,10 @@ def save_directory(
     folder = open_root(root, base=base)
     walk = Walk(writer, folder, parent.repository.load_blob if parent else None, on_progress)
     done = walk.run(parent.tree, _nanoseconds(parent.scan_started) - GRANULARITY_NS) if parent else walk.run()
-    if done.node is None:
+    if not done.subtree:
         raise SourceError(f"{root} {walk.items.items[0].message}")
     return SavedTree(
-        node=done.node,
+        node=NodeEncoder().node(b"", done.folder.facts, xattrs=done.xattrs, subtree=done.subtree),
         files=done.files,
         folders=done.folders,
         bytes=done.size,

@@ -17,9 +17,9 @@ from typing import Any, Protocol
 
 import attrs
 
-from jetcore.backup.builder import TreeBuilder
+from jetcore.backup.builder import FormerNode, TreeBuilder
 from jetcore.backup.content import ContentSaver, DataWriter
-from jetcore.backup.encoding import NodeEncoder
+from jetcore.backup.encoding import NodeEncoder, Xattrs
 from jetcore.backup.files import FileContent, FileReader, note_xattrs
 from jetcore.backup.items import ItemKind, ItemList, printable
 from jetcore.backup.mounts import mounts_beneath
@@ -34,7 +34,7 @@ from jetcore.backup.opening import (
     source_calls,
 )
 from jetcore.errors import ObjectNotFoundError, RepositoryError
-from jetcore.repository.blob import BlobId
+from jetcore.repository.blob import BlobId, BlobType
 from jetcore.repository.tree import Node, encode_node
 
 #: What changed this short a time before something was read can change again within the same tick of the file system's
@@ -54,7 +54,7 @@ _REGULAR = stat.S_IFREG
 #: Called from time to time with the number of files and bytes seen so far; it must return quickly.
 OnRead = Callable[[int, int], None]
 #: Returns the blob of an id.
-LoadBlob = Callable[[BlobId], bytes]
+LoadBlob = Callable[[BlobId, BlobType], bytes]
 
 _log = logging.getLogger(__name__)
 
@@ -76,9 +76,10 @@ class Visit:
     former_tree: BlobId
     #: Nanoseconds since 1970: what changed later than this cannot be told apart from what the former tree says.
     trusted_ns: int
-    #: Its new tree, encoded, and its node; None if it could not be listed.
+    #: Its new tree, encoded, its attributes, and the id of the tree; empty if it could not be listed.
     encoded: bytes = b""
-    node: Node | None = None
+    xattrs: Xattrs = ()
+    subtree: BlobId = b""
     files: int = 0
     folders: int = 1
     size: int = 0
@@ -123,7 +124,7 @@ class Walk:
 
         :param former_tree: Id of the root's tree in the former snapshot.
         :param trusted_ns: Nanoseconds since 1970: what changed later is read even if the former tree says the same.
-        :returns: The root as it is stored; without a node if it cannot be listed.
+        :returns: The root as it is stored; without a tree if it cannot be listed.
         """
         first = self._visit(self._root, former_tree, trusted_ns)
         descent = Descent(self._root)
@@ -146,7 +147,7 @@ class Walk:
         former = b""
         if former_tree and self._load_blob:
             try:
-                former = self._load_blob(former_tree)
+                former = self._load_blob(former_tree, BlobType.TREE)
             except (RepositoryError, ObjectNotFoundError) as error:
                 # Without it everything is read, which takes longer and is as good.
                 _log.warning("former tree of %s: %s", printable(folder.path()) or "the root", error)
@@ -157,7 +158,7 @@ class Walk:
         folder = visit.folder
         trusted_ns = visit.trusted_ns
         lstat = os.stat
-        file_head = self._encoder.file_head
+        head = self._encoder.head
         tree = TreeBuilder(visit.former, self._writer.has_blob)
         keep_file = tree.keep_file
         try:
@@ -166,7 +167,7 @@ class Walk:
         except ItemError as error:
             self._note_error(folder, b"", error)
             return
-        xattrs = note_xattrs(self.items, folder.descriptor, folder, b"")
+        visit.xattrs = note_xattrs(self.items, folder.descriptor, folder, b"")
         mounted = self._mounts.get(folder.path(), {}) if self._mounts else {}
         ahead: dict[bytes, bytes | None] = {}
         for position, name in enumerate(names):
@@ -186,7 +187,7 @@ class Walk:
             if (
                 facts.st_ctime_ns < trusted_ns
                 and facts.st_mode & _TYPE_BITS == _REGULAR
-                and keep_file(file_head(name, facts))
+                and keep_file(head(name, facts))
             ):
                 visit.unchanged += 1
                 self._count_file(visit, name, facts, facts.st_size)
@@ -199,8 +200,7 @@ class Walk:
             if encoded is not None:
                 tree.add(encoded)
         visit.encoded = tree.encode()
-        subtree = visit.former_tree if visit.encoded is visit.former else self._writer.save_tree(visit.encoded)
-        visit.node = self._encoder.node(folder.name, folder.facts, xattrs=xattrs, subtree=subtree)
+        visit.subtree = visit.former_tree if visit.encoded is visit.former else self._writer.save_tree(visit.encoded)
 
     def _read_ahead(self, visit: Visit, name: bytes, tree: TreeBuilder) -> _Entry:
         try:
@@ -211,7 +211,7 @@ class Walk:
             return None
         return (yield from self._read_entry(visit, name, facts, tree.former_ahead(name)))
 
-    def _read_entry(self, visit: Visit, name: bytes, facts: os.stat_result, former: Node | None) -> _Entry:
+    def _read_entry(self, visit: Visit, name: bytes, facts: os.stat_result, former: FormerNode | None) -> _Entry:
         """Store an entry of any type and return its encoded node; None if there is nothing to store."""
         folder = visit.folder
         try:
@@ -230,7 +230,7 @@ class Walk:
             self._note_error(folder, name, error)
             return None
 
-    def _read_subfolder(self, visit: Visit, name: bytes, facts: os.stat_result, former: Node | None) -> _Entry:
+    def _read_subfolder(self, visit: Visit, name: bytes, facts: os.stat_result, former: FormerNode | None) -> _Entry:
         folder = visit.folder
         if facts.st_dev != folder.facts.st_dev:
             self._note_mount(folder, name, "on another device")
@@ -240,10 +240,12 @@ class Walk:
             Folder(name, facts, folder, descriptor), former.subtree if former else b"", visit.trusted_ns
         )
         yield below
-        if name in _MAIL_FOLDERS and below.node:
+        if name in _MAIL_FOLDERS:
             below = yield from self._read_moved_mail(visit, below)
         visit.count(below)
-        return encode_node(below.node) if below.node else None
+        if not below.subtree:
+            return None
+        return self._encoder.folder(name, below.folder.facts, xattrs=below.xattrs, subtree=below.subtree)
 
     def _read_moved_mail(self, visit: Visit, done: Visit) -> Generator[Visit, None, Visit]:
         """Read a folder of messages again if it changed meanwhile: a renamed one is not in the list that was read."""
@@ -252,7 +254,7 @@ class Walk:
             try:
                 with source_calls:
                     facts = os.stat(name, dir_fd=folder.descriptor, follow_symlinks=False)
-                if facts.st_mtime_ns == done.folder.facts.st_mtime_ns or done.node is None:
+                if facts.st_mtime_ns == done.folder.facts.st_mtime_ns or not done.subtree:
                     break
                 if not left:
                     self.items.add(ItemKind.ACTIVE, folder.path(name), "messages kept moving while it was read")
@@ -261,17 +263,18 @@ class Walk:
             except ItemError:
                 break
             # What was read a moment ago is the former state now, so only what is new is read.
-            again = Visit(Folder(name, facts, folder, descriptor), done.encoded, done.node.subtree, self._settled_ns)
+            again = Visit(Folder(name, facts, folder, descriptor), done.encoded, done.subtree, self._settled_ns)
             yield again
-            if again.node:
+            if again.subtree:
                 done = again
         return done
 
-    def _read_file(self, visit: Visit, name: bytes, facts: os.stat_result, former: Node | None) -> bytes:
+    def _read_file(self, visit: Visit, name: bytes, facts: os.stat_result, former: FormerNode | None) -> bytes:
         """Store a regular file and return its encoded node."""
-        if former is not None and self._same(former, facts, visit.trusted_ns):
+        past = former.decode() if former else None
+        if past is not None and self._same(past, facts, visit.trusted_ns):
             visit.unchanged += 1
-            content = FileContent(facts, former.xattrs, former.content, facts.st_size, settled=True)
+            content = FileContent(facts, past.xattrs, past.content, facts.st_size, settled=True)
         else:
             content = self._reader.read(visit.folder, name, facts)
         self._count_file(visit, name, content.facts, content.size)
