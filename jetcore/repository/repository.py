@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Self
 
-from jetcore.abc import Destination
+from jetcore.abc import Data, Destination
 from jetcore.errors import (
     BadInputError,
     CorruptRepositoryError,
+    DestinationError,
+    NoRepositoryError,
     ObjectNotFoundError,
     RepositoryError,
 )
@@ -21,6 +23,7 @@ from jetcore.repository.index import Location
 from jetcore.repository.keys import add_key, find_keys
 from jetcore.repository.lock import Lock
 from jetcore.repository.snapshot import Snapshot, decode_snapshot
+from jetcore.repository.spans import spans
 from jetcore.repository.stored_index import StoredIndex
 from jetcore.repository.tree import Node, decode_tree
 from jetcore.repository.writer import Writer
@@ -77,7 +80,7 @@ class Repository:
         try:
             sealed = destination.get(files.path(CONFIG))
         except ObjectNotFoundError as error:
-            raise RepositoryError(
+            raise NoRepositoryError(
                 f"there is no repository at {files.path('')}: it has no config", hint="is it the right destination?"
             ) from error
         if keys is None:
@@ -94,6 +97,11 @@ class Repository:
     def id(self) -> str:
         """Id of the repository: 64 hex digits that never change."""
         return self.config.id
+
+    @property
+    def fork_safe(self) -> bool:
+        """Whether a forked child may go on reading from it."""
+        return self._files.destination.fork_safe
 
     def lock(self, *, exclusive: bool = False) -> Lock:
         """Take a lock; a context manager. Readers take one so that nothing is pruned under their hands.
@@ -171,11 +179,33 @@ class Repository:
         """
         location = self._locate(blob, kind)
         path = self._files.path(pack_name(location.pack))
-        try:
-            sealed = self._files.destination.get(path, location.offset, location.length)
-        except ObjectNotFoundError as error:
-            raise CorruptRepositoryError(f"{path} is missing, with blob {blob.hex()} in it") from error
-        return self._contents(sealed, blob, location, path)
+        return self._contents(self._read(path, location.offset, location.length), blob, location, path)
+
+    def load_blobs(self, blobs: Iterable[BlobId]) -> Iterator[tuple[BlobId, bytes | CorruptRepositoryError]]:
+        """Yield data blobs with their contents, each once, in the order in which they are best read.
+
+        A blob that is missing or damaged comes with the error that names the pack, so that the others still come.
+        """
+        located: list[tuple[BlobId, Location]] = []
+        for blob in set(blobs):
+            try:
+                located.append((blob, self._locate(blob, BlobType.DATA)))
+            except CorruptRepositoryError as error:
+                yield blob, error
+        for span in spans(located):
+            path = self._files.path(pack_name(span.pack))
+            try:
+                sealed = memoryview(self._read(path, span.offset, span.length))
+            except CorruptRepositoryError:
+                # Cut short, perhaps behind some of the blobs.
+                yield from ((blob, self._try_load(blob)) for blob, _ in span.blobs)
+                continue
+            for blob, location in span.blobs:
+                start = location.offset - span.offset
+                try:
+                    yield blob, self._contents(sealed[start : start + location.length], blob, location, path)
+                except CorruptRepositoryError as error:
+                    yield blob, error
 
     def load_tree(self, blob: BlobId) -> list[Node]:
         """Return the nodes of a folder in the order of their names.
@@ -220,7 +250,27 @@ class Repository:
             raise CorruptRepositoryError(f"blob {blob.hex()} is in no index of {self._files.path('')}", hint=damaged)
         return location
 
-    def _contents(self, sealed: bytes, wanted: BlobId, location: Location, path: str) -> bytes:
+    def _read(self, path: str, offset: int, length: int) -> bytes:
+        destination = self._files.destination
+        try:
+            return destination.get(path, offset, length)
+        except ObjectNotFoundError as error:
+            raise CorruptRepositoryError(f"{path} is missing") from error
+        except DestinationError as error:
+            # A pack that was cut short is damage; a store that does not answer is none.
+            folder = path[: path.rindex("/") + 1]
+            size = next((found.bytes for found in destination.list(folder) if found.name == path), None)
+            if size is None or size >= offset + length:
+                raise
+            raise CorruptRepositoryError(f"{path} is damaged: it was cut short to {size} bytes") from error
+
+    def _try_load(self, blob: BlobId) -> bytes | CorruptRepositoryError:
+        try:
+            return self.load_blob(blob, BlobType.DATA)
+        except CorruptRepositoryError as error:
+            return error
+
+    def _contents(self, sealed: Data, wanted: BlobId, location: Location, path: str) -> bytes:
         try:
             contents = self._crypter.unseal(sealed)
             if location.uncompressed_length:

@@ -20,19 +20,12 @@ import orjson
 from jetcore import errors
 from jetcore.errors import CorruptRepositoryError, JetcoreError, RestoreError
 from jetcore.repository.tree import Node
-from jetcore.restore.batch import (
-    Batcher,
-    BatchRestorer,
-    OpenDirectories,
-    Source,
-    decode_batch,
-    encode_batch,
-    link_group,
-)
+from jetcore.restore.batch import Batcher, BatchRestorer, decode_batch, encode_batch
 from jetcore.restore.beneath import Beneath, open_target
-from jetcore.restore.entries import Entries, explain
+from jetcore.restore.entries import explain
 from jetcore.restore.metadata import Metadata, Policy, check_fatal
 from jetcore.restore.names import Selection, fit_nodes, select
+from jetcore.restore.nodes import NodeRestorer, Restored, Source, link_group
 from jetcore.restore.report import RestoredTree, RestoreProblem, Tally
 from jetcore.restore.workers import Crew, InProcess, Workers, can_fork
 
@@ -118,25 +111,6 @@ class _Directory:
             names.append(directory.name)
             directory = directory.parent
         return b"/".join(reversed(names))
-
-
-@attrs.frozen
-class _Restored:
-    """An entry that others are linked to."""
-
-    folder: bytes
-    name: bytes
-    #: Device and inode number.
-    identity: tuple[int, int]
-
-
-def _look(folder: bytes, name: bytes, directories: OpenDirectories) -> _Restored | None:
-    try:
-        directory, _ = directories.open(folder)
-        found = os.stat(name, dir_fd=directory, follow_symlinks=False)
-    except OSError:
-        return None
-    return _Restored(folder, name, (found.st_dev, found.st_ino))
 
 
 class _Restore:
@@ -255,7 +229,7 @@ class _Restore:
             self._submit(crew, first, second, batches)
 
     def _worker_count(self) -> int:
-        if not can_fork():
+        if not (self._source.fork_safe and can_fork()):
             return 1
         return self._workers or min(len(os.sched_getaffinity(0)), _MOST_WORKERS)
 
@@ -289,33 +263,16 @@ class _Restore:
 
     def _restore_links(self) -> None:
         """Restore the first entry of each group of hard links and link the others to it."""
-        entries = Entries(Metadata(self._policy, self._tally))
-        with OpenDirectories(self._root) as directories:
+        with NodeRestorer(self._source, self._root, self._policy, self._tally) as restorer:
             for group in self._links.values():
-                first: _Restored | None = None
+                first: Restored | None = None
                 for directory, node in group:
                     folder = directory.path
-                    if first and self._link(first, folder, node.name, entries, directories):
-                        self._tally.files += 1
-                    elif self._batches.restore_one(folder, node, entries, directories, self._tally) and not first:
-                        first = _look(folder, node.name, directories)
+                    if first and restorer.link(first, folder, node.name):
+                        continue
+                    if restorer.restore(folder, node) and not first:
+                        first = restorer.look(folder, node.name)
                 self._progress()
-
-    def _link(
-        self, first: _Restored, folder: bytes, name: bytes, entries: Entries, directories: OpenDirectories
-    ) -> bool:
-        path = b"%b/%b" % (folder, name) if folder else name
-        try:
-            directory, _ = directories.open(folder)
-            first_directory, _ = directories.open(first.folder)
-            if entries.link(directory, name, (first_directory, first.name), first.identity):
-                return True
-            reason = "another file has taken the place of the first"
-        except OSError as error:
-            check_fatal(error, self._root.shown_as)
-            reason = str(error.strerror)
-        self._tally.loss(path, f"a hard link was restored as a file of its own: {reason}")
-        return False
 
     def _finish_directories(self) -> None:
         metadata = Metadata(self._policy, self._tally)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,8 @@ _TYPES = {
 class MemorySource:
     """Trees and blobs in memory: the simplest thing that a restore can read from."""
 
+    fork_safe = True
+
     def __init__(self) -> None:
         self.trees: dict[bytes, Sequence[Node]] = {}
         self.blobs: dict[bytes, bytes] = {}
@@ -49,6 +51,14 @@ class MemorySource:
         """
         self._check(identity)
         return self.blobs[identity]
+
+    def load_blobs(self, identities: Iterable[bytes], /) -> Iterator[tuple[bytes, bytes | CorruptRepositoryError]]:
+        """Yield blobs with their contents, or with what is wrong with them."""
+        for identity in dict.fromkeys(identities):
+            try:
+                yield identity, self.load_blob(identity)
+            except CorruptRepositoryError as error:
+                yield identity, error
 
     def _check(self, identity: bytes) -> None:
         if identity in self.damaged:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -156,14 +157,15 @@ class TestRaces:
     def test_directory_swapped_before_its_metadata(self, target: Path, outside: Path) -> None:
         """Owner and mode of a directory never go to what a link in its place leads to."""
         source = Interrupted()
-        folder = source.folder(b"in", [source.file(b"a")], uid=1234, gid=1234, mode=0o777)
+        content = (source.blob(b"one"), source.blob(b"two"))
+        folder = source.folder(b"in", [a_node(b"a", content=content)], uid=1234, gid=1234, mode=0o777)
         before = fingerprint(outside)
 
         def swap() -> None:
             (target / "in").rename(target / "away")
             (target / "in").symlink_to(outside)
 
-        source.before, source.act = source.blob(b"content"), swap
+        source.before, source.act = content[1], swap
         with pytest.raises(UnsafeTargetError):
             restore_tree(source, source.tree([folder]), target)
 
@@ -173,6 +175,7 @@ class TestRaces:
     def test_temporary_file_swapped(self, target: Path, outside: Path) -> None:
         """Whoever replaces the temporary file gains nothing: content, owner and mode go to the file that we made."""
         source = Interrupted()
+        content = (source.blob(b"one"), source.blob(b"two"))
         before = fingerprint(outside)
 
         def swap() -> None:
@@ -180,8 +183,8 @@ class TestRaces:
             temporary.unlink()
             temporary.symlink_to(outside / "shadow")
 
-        source.before, source.act = source.blob(b"content"), swap
-        restore_tree(source, source.tree([source.file(b"file", uid=1234, gid=1234, mode=0o777)]), target)
+        source.before, source.act = content[1], swap
+        restore_tree(source, source.tree([a_node(b"file", content=content, uid=1234, mode=0o777)]), target)
 
         assert fingerprint(outside) == before
         assert os.listdir(target) == ["file"]
@@ -216,7 +219,7 @@ class TestRaces:
             "        except OSError:\n"
             "            pass\n"
         )
-        command = [sys.executable, "-c", swapper, outside]
+        command = [sys.executable, "-c", swapper, os.fspath(outside)]
         with subprocess.Popen(command, cwd=target, stdout=subprocess.PIPE) as attacker:
             assert attacker.stdout
             attacker.stdout.readline()
@@ -259,7 +262,7 @@ class TestPlantedEntries:
     def test_hard_link_to_a_planted_link(self, target: Path, outside: Path) -> None:
         """When the first of a group of hard links is swapped, the others are not linked to what took its place."""
         source = Interrupted()
-        linked = {"inode": 7, "device_id": 1, "links": 2}
+        linked: dict[str, Any] = {"inode": 7, "device_id": 1, "links": 2}
         tree = source.tree(
             [source.folder(b"a", [source.file(b"1", **linked)]), source.folder(b"b", [source.file(b"2", **linked)])]
         )
@@ -311,7 +314,7 @@ class TestCraftedPoints:
 
     def test_hard_links_that_are_none(self, source: MemorySource, target: Path) -> None:
         """Entries that claim one inode but differ in content are restored as files of their own."""
-        linked = {"inode": 7, "device_id": 1, "links": 3}
+        linked: dict[str, Any] = {"inode": 7, "device_id": 1, "links": 3}
         tree = source.tree(
             [
                 source.file(b"a", b"one", **linked),

@@ -7,6 +7,7 @@ import stat
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -306,7 +307,7 @@ class TestSelection:
 class TestPolicy:
     def test_owners_are_mapped(self, tmp_path: Path, source: MemorySource) -> None:
         """Mapped owners get their new numbers, of links too; others keep theirs."""
-        mapped = {"uid": 1001, "gid": 1002}
+        mapped: dict[str, Any] = {"uid": 1001, "gid": 1002}
         tree = source.tree(
             [
                 source.file(b"file", **mapped),
