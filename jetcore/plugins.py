@@ -26,6 +26,7 @@ from jetcore.errors import PluginError
 from jetcore.hookspecs import PROJECT, hookimpl
 from jetcore.model import Alert, Host, PluginInfo, PluginState, Task, TaskResult, Veto
 from jetcore.plugin_check import check_hooks, check_name, described, fault_of_type, reason_of
+from jetcore.version import __version__
 
 _log = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ class Plugins:
     def __init__(self) -> None:
         self._manager = pluggy.PluginManager(PROJECT)
         self._manager.add_hookspecs(hookspecs)
-        self._active: dict[str, PluginInfo] = {}
+        self._active: dict[str, _Loaded] = {}
         self._left_out: list[PluginInfo] = []
         self._failures: list[Failure] = []
         self._reported: set[tuple[str, str]] = set()
@@ -110,13 +111,14 @@ class Plugins:
                 plugins._leave_out(name, by_name[name], PluginState.DISABLED, "switched off in the settings")
             else:
                 plugins._load(name, by_name[name], settings)
-        plugins._register(BUILT_IN, f"{PROJECT} {importlib.metadata.version(PROJECT)}", BuiltIn())
+        plugins._register(BUILT_IN, None, BuiltIn())
         return plugins
 
     @property
     def infos(self) -> tuple[PluginInfo, ...]:
         """Every installed plugin, in use or not, sorted by name."""
-        return tuple(sorted([*self._active.values(), *self._left_out], key=lambda info: (info.name, info.distribution)))
+        active = (loaded.info(name) for name, loaded in self._active.items())
+        return tuple(sorted([*active, *self._left_out], key=lambda info: (info.name, info.distribution)))
 
     def take_failures(self) -> tuple[Failure, ...]:
         """Return what plugins have got wrong since the last call; a plugin's failing at a hook is told only once."""
@@ -284,14 +286,14 @@ class Plugins:
                 # Known even if they are wrong: that is when somebody wants to change them.
                 self._sections[name] = section
             plugin = _built(loaded, None if section is None else settings(name, section))
-            self._register(name, _distribution(entry_points[0]), plugin)
+            self._register(name, entry_points[0], plugin)
         except _ANYTHING as error:
             self._leave_out(name, entry_points, PluginState.BROKEN, reason_of(error), error)
 
-    def _register(self, name: str, distribution: str, plugin: object) -> None:
+    def _register(self, name: str, entry_point: EntryPoint | None, plugin: object) -> None:
         hooks = check_hooks(plugin)
         self._manager.register(plugin, name)
-        self._active[name] = PluginInfo(name=name, distribution=distribution, state=PluginState.ACTIVE, hooks=hooks)
+        self._active[name] = _Loaded(entry_point, hooks)
 
     def _leave_out(
         self,
@@ -306,6 +308,24 @@ class Plugins:
         if state is PluginState.BROKEN:
             debug = _log.isEnabledFor(logging.DEBUG)
             _log.warning("plugin %s is left out: %s", name, reason, exc_info=error if debug else None)
+
+
+@attrs.frozen
+class _Loaded:
+    """A plugin in use."""
+
+    #: None for what jetcore itself brings.
+    entry_point: EntryPoint | None
+    hooks: tuple[str, ...]
+
+    @property
+    def distribution(self) -> str:
+        """Distribution and version. Only when asked for: a start of jetcore has no time to read files of metadata."""
+        return _distribution(self.entry_point) if self.entry_point else f"{PROJECT} {__version__}"
+
+    def info(self, name: str) -> PluginInfo:
+        """Return what is shown of it."""
+        return PluginInfo(name=name, distribution=self.distribution, state=PluginState.ACTIVE, hooks=self.hooks)
 
 
 def _distribution(entry_point: EntryPoint) -> str:

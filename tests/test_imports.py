@@ -26,7 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bootstrap": VALUES,
     "destinations": CONTRACT | {"settings"},
     "plugin_check": CONTRACT | {"hookspecs"},
-    "plugins": CONTRACT | {"hookspecs", "plugin_check", "settings", "destinations"},
+    "plugins": CONTRACT | {"version", "hookspecs", "plugin_check", "settings", "destinations"},
     "state": VALUES | {"settings"},
     "security": VALUES | {"plugins", "settings", "state"},
     "repository": CONTRACT | {"version"},
