@@ -29,7 +29,8 @@ def save(path: Path, key: MasterKey) -> None:
     try:
         descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:
-            with os.fdopen(descriptor, "wb") as file:
+            with open(descriptor, "wb") as file:
+                os.fchmod(descriptor, 0o600)
                 file.write(key.reveal())
                 file.flush()
                 os.fsync(file.fileno())
@@ -61,8 +62,8 @@ def load(path: Path) -> MasterKey:
     except OSError as error:
         reason = "it is a symbolic link" if path.is_symlink() else error.strerror
         raise MasterKeyError(f"cannot read the master key {path}: {reason}") from error
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
+    try:
+        status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise MasterKeyError(f"the master key {path} is not a plain file")
         if status.st_uid not in {0, os.geteuid()}:
@@ -77,7 +78,9 @@ def load(path: Path) -> MasterKey:
                 f"the master key {path} has {status.st_size} bytes instead of {MasterKey.SIZE}",
                 hint="put its copy back",
             )
-        return MasterKey(file.read(MasterKey.SIZE))
+        return MasterKey(os.read(descriptor, MasterKey.SIZE))
+    finally:
+        os.close(descriptor)
 
 
 def _sync_directory(directory: Path) -> None:

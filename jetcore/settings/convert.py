@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import enum
-import inspect
 import math
 import os
 import typing
@@ -179,11 +178,11 @@ def _secret(value: Any, _type: Any) -> Secret:
     return Secret(_text(value.reveal() if isinstance(value, Secret) else value, str))
 
 
-def _word(value: Any, words: type[enum.Enum]) -> enum.Enum:
+def _word(value: Any, words: type[enum.StrEnum]) -> enum.StrEnum:
     try:
         return words(value)
     except ValueError:
-        raise ValueError(f"must be one of {', '.join(str(word.value) for word in words)}") from None
+        raise ValueError(f"must be one of {', '.join(words)}") from None
 
 
 def _list(value: Any, kind: Any) -> tuple[Any, ...]:
@@ -208,10 +207,11 @@ def _make_converter() -> cattrs.Converter:
         (str, _text),
         (Path, _path),
         (Secret, _secret),
+        # Named, because to cattrs one of its subclasses is a text before it is an enumeration.
+        (enum.StrEnum, _word),
     )
     for kind, hook in hooks:
         converter.register_structure_hook(kind, hook)
-    converter.register_structure_hook_func(_is_enumeration, _word)
     converter.register_structure_hook_func(_is_tuple, _list)
     converter.register_unstructure_hook(Path, os.fspath)
     converter.register_unstructure_hook(Secret, _refuse_secret)
@@ -221,10 +221,6 @@ def _make_converter() -> cattrs.Converter:
 def _is_tuple(kind: Any) -> bool:
     origin: object = typing.get_origin(kind)
     return origin is tuple
-
-
-def _is_enumeration(kind: Any) -> bool:
-    return inspect.isclass(kind) and issubclass(kind, enum.Enum)
 
 
 def _refuse_secret(_secret: Secret) -> None:

@@ -29,6 +29,7 @@ BUSY_SECONDS = 30.0
 
 _INIT_HINT = "run: jetcore init"
 _READING = "jetcore_reading"
+_SQLITE = "sqlite:///"
 _POSTGRESQL = {"postgresql", "postgres", "postgresql+psycopg"}
 
 
@@ -119,6 +120,9 @@ def where(url: URL) -> str:
 
 
 def _parse(url: str | URL) -> URL:
+    if isinstance(url, str) and url.startswith(_SQLITE):
+        # The rest is a path and nothing else; whether make_url() decodes ``%41`` in it depends on its version.
+        url = URL.create("sqlite", database=url.removeprefix(_SQLITE))
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
@@ -128,7 +132,7 @@ def _parse(url: str | URL) -> URL:
             hint="it looks like sqlite:////var/lib/jetcore/state.db or postgresql://user:password@host/database",
         ) from None
     if parsed.drivername == "sqlite":
-        if parsed.database in {None, "", ":memory:"} or parsed.query:
+        if parsed.database in {None, "", ":memory:"} or "?" in str(parsed.database) or parsed.query:
             raise StateError("the URL of an SQLite state database names a file, and nothing else: sqlite:////path")
         return parsed
     if parsed.drivername in _POSTGRESQL:

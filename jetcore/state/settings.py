@@ -34,7 +34,7 @@ class Change:
     version: int
     changed: datetime
     changed_by: str
-    #: By field: the values before and after; None for both where the field is a secret.
+    #: By field: the values before and after; None for both where the field is a secret, or no field any more.
     fields: dict[str, tuple[Any, Any]]
 
 
@@ -179,7 +179,7 @@ def _changes(former: dict[str, Any], settings: Any) -> dict[str, Any]:
         if before != plain(after):
             changes[attribute.name] = [before, plain(after)]
     gone = former.keys() - _values_in(settings).keys()
-    return changes | {name: [former[name], None] for name in sorted(gone)}
+    return changes | dict.fromkeys(sorted(gone), CHANGED)
 
 
 def _changed_meanwhile(section: str) -> StateError:
