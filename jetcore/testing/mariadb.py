@@ -143,7 +143,7 @@ class MariaDB:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={"PATH": os.environ["PATH"], "NOTIFY_SOCKET": str(address)},
+                env={"PATH": os.environ.get("PATH", os.defpath), "NOTIFY_SOCKET": str(address)},
             )
             process = os.pidfd_open(self._server.pid)
             try:
@@ -174,7 +174,8 @@ class MariaDB:
         if database:
             command.append(f"--database={database}")
         text = sql.encode() if isinstance(sql, str) else sql
-        done = subprocess.run(command, input=text, capture_output=True, check=False)
+        environment = {"PATH": os.environ.get("PATH", os.defpath)}  # no MYSQL_PWD, no MYSQL_HOST
+        done = subprocess.run(command, input=text, capture_output=True, env=environment, check=False)
         if done.returncode:
             raise RuntimeError(done.stderr.decode(errors="replace"))
         lines = done.stdout.decode(errors="surrogateescape").split("\n")[:-1]

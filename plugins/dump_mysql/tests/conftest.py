@@ -118,3 +118,16 @@ def settings() -> Callable[..., MysqlSettings]:
 def auth(server: MariaDB) -> DatabaseAuth:
     """Return how the administrator reaches the server."""
     return server.auth
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Callable[[str], str]:
+    """Return what makes a shell script and returns its path."""
+
+    def write(body: str) -> str:
+        path = tmp_path / "script"
+        path.write_text(f"#!/bin/sh\n{body}\n")
+        path.chmod(0o755)
+        return str(path)
+
+    return write

@@ -34,6 +34,7 @@ _HINTS = {
     1153: "raise max_allowed_packet of the server",
     1227: "restore as a user with all privileges",
     1273: "the dump comes from another kind of server, whose collations this one does not know",
+    1449: "restore the account's database users first",
     1698: "check user and password in the mysql settings",
     2002: "check that the server runs, and host and socket in the mysql settings",
     2003: "check that the server runs, and host and port in the mysql settings",

@@ -56,10 +56,13 @@ class MysqlDump(DumpStream):
         self._client = client
         self._database = database
         self._schema = schema
+        if schema.broken_views and not client.settings.force:
+            name, reason = next(iter(schema.broken_views.items()))
+            raise ClientError(f"view {name!r}: {reason}", hint="repair or drop the view, or set the force flag")
         self._commands = _commands(client, database, schema)
         self._waiting = head(schema)
         self._sizes: list[int] = []
-        self._missing: list[str] = []
+        self._missing = [f"view {name!r}: {reason}" for name, reason in schema.broken_views.items()]
         self._broken: DumpError | None = None
         self._section: _Section | None = None
         self._next_section()
@@ -189,16 +192,17 @@ def _commands(client: Client, database: str, schema: Schema) -> list[list[str]]:
         common.append("--lock-tables")
     else:
         common += ["--skip-lock-tables", "--single-transaction"]
-    rows = ["--skip-triggers", *(f"--ignore-table={database}.{view}" for view in schema.views)]
+    views = [*schema.views, *schema.broken_views]
+    rows = ["--skip-triggers", *(f"--ignore-table={database}.{view}" for view in views)]
     if not schema.non_transactional:
         rows.append("--order-by-primary")  # costs nothing in InnoDB, which keeps rows in that order; MyISAM would sort
     no_tables = ["--no-data", "--no-create-info"]
     programs = [*common, *no_tables, "--triggers", "--routines", "--", database]
-    views = [*common, "--no-data", "--skip-triggers", "--", database, *schema.views]
+    only_views = [*common, "--no-data", "--skip-triggers", "--", database, *schema.views]
     events = [*common, *no_tables, "--skip-triggers", "--events", "--", database]
     return [
         [*common, *rows, "--", database],
         programs if schema.programs else [],
-        views if schema.views else [],
+        only_views if schema.views else [],
         events if schema.events else [],
     ]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import attrs
 
-from jetcore_dump_mysql.client import Client, same
+from jetcore_dump_mysql.client import Client, quoted, same
 
 #: Engines whose tables ``--single-transaction`` sees as of one moment, or that hold no rows of their own.
 TRANSACTIONAL = frozenset({"InnoDB", "RocksDB", "TokuDB", "SEQUENCE", "BLACKHOLE", "FEDERATED", "CONNECT", "SPIDER"})
@@ -20,7 +20,10 @@ class Schema:
     collation: str
     #: Each table (base tables and sequences) with its engine and the time when it was made or altered.
     tables: Mapping[str, tuple[str, str]]
+    #: Views that work.
     views: tuple[str, ...]
+    #: Views that do not, each with what the server says of it: a table, column or definer is gone.
+    broken_views: Mapping[str, str]
     #: Triggers, procedures, functions and packages.
     programs: int
     events: int
@@ -54,11 +57,26 @@ def read_schema(client: Client, database: str) -> Schema | None:
     if not kinds["schema"]:
         return None
     charset, collation, _ = kinds["schema"][0]
+    views = sorted(name for name, _, _ in kinds["view"])
+    broken = _broken(client, database, views)
     return Schema(
         charset=charset,
         collation=collation,
         tables={name: (engine, created) for name, engine, created in kinds["table"]},
-        views=tuple(sorted(name for name, _, _ in kinds["view"])),
+        views=tuple(name for name in views if name not in broken),
+        broken_views=broken,
         programs=sum(int(count) for count, _, _ in kinds["programs"]),
         events=sum(int(count) for count, _, _ in kinds["events"]),
     )
+
+
+def _broken(client: Client, database: str, views: Sequence[str]) -> Mapping[str, str]:
+    """Return the *views* that cannot be used. The dump program would write them down in a form that no server takes."""
+    if not views:
+        return {}
+    rows = client.query(f"CHECK TABLE {', '.join(f'{quoted(database)}.{quoted(view)}' for view in views)};")
+    broken: dict[str, str] = {}
+    for table, _, kind, text in rows:
+        if kind.lower() == "error":
+            broken.setdefault(table.removeprefix(f"{database}."), text)
+    return broken
