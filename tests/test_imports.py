@@ -36,7 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "installation": VALUES | {"bootstrap", "settings", "state", "security", "core"},
     "__init__": WORK | {"hookspecs", "core"},
     "cli": WORK | {"__init__", "bootstrap", "core", "installation"},
-    "testing": WORK | {"__init__", "hookspecs", "plugin_check", "core"},
+    "testing": WORK | {"__init__", "hookspecs", "plugin_check", "core", "backup", "restore"},
 }
 
 

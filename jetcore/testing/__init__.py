@@ -10,10 +10,20 @@ tests that everything of its kind has to pass::
 
 from __future__ import annotations
 
-from jetcore.testing.contracts import NotifierContract, PanelContract, PluginContract
-from jetcore.testing.fakes import FakePanel, MemoryDestination, RecordingNotifier, a_message, an_account
+import pytest
+
+# Before the contracts are imported, so that a failing assertion of theirs shows its values as one of your own does.
+pytest.register_assert_rewrite("jetcore.testing.contracts", "jetcore.testing.destination", "jetcore.testing.engine")
+
+from jetcore.testing.contracts import NotifierContract, PanelContract, PluginContract  # noqa: E402
+from jetcore.testing.destination import DestinationContract  # noqa: E402
+from jetcore.testing.engine import DumpEngineContract  # noqa: E402
+from jetcore.testing.fakes import FakePanel, RecordingNotifier, a_message, an_account  # noqa: E402
+from jetcore.testing.memory import MemoryDestination  # noqa: E402
 
 __all__ = [
+    "DestinationContract",
+    "DumpEngineContract",
     "FakePanel",
     "MemoryDestination",
     "NotifierContract",

@@ -95,6 +95,7 @@ class PanelContract:
             assert _SAFE.fullmatch(account.name)
             assert account.panel == panel.name
             assert account.home.is_absolute()
+            assert account.home.is_relative_to(panel.root)
             assert account.uuid == ""
             assert orjson.loads(orjson.dumps(dict(account.extra))) == account.extra
 

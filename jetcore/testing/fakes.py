@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 
 import attrs
 
-from jetcore.abc import Data, Destination, Notifier, ObjectInfo, Panel
-from jetcore.errors import DestinationError, ObjectNotFoundError, PanelError, PluginError
+from jetcore.abc import Notifier, Panel
+from jetcore.errors import PanelError, PluginError
 from jetcore.model import Account, Contains, Level, Message, Part, PartFile, Secret
 from jetcore.settings.field import setting
 
@@ -80,39 +80,6 @@ class FakePanel(Panel):
         created = attrs.evolve(wanted, panel=self.name)
         self._accounts[wanted.name] = created
         return created
-
-
-class MemoryDestination(Destination):
-    """A destination whose objects are in :attr:`objects`."""
-
-    name: ClassVar[str] = "memory"
-
-    def __init__(self, settings: None = None) -> None:  # noqa: ARG002  # there are none
-        self.objects: dict[str, bytes] = {}
-
-    def put(self, name: str, data: Data | Sequence[Data]) -> None:
-        """Keep the object."""
-        buffers = [data] if isinstance(data, bytes | bytearray | memoryview) else data
-        self.objects[name] = b"".join(buffers)
-
-    def get(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
-        """Return the bytes that are asked for."""
-        if name not in self.objects:
-            raise ObjectNotFoundError(f"there is no object {name!r}")
-        data = self.objects[name][offset:] if length is None else self.objects[name][offset : offset + length]
-        if length is not None and len(data) < length:
-            raise DestinationError(f"object {name!r} ends before {offset + length} bytes")
-        return data
-
-    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
-        """Yield the objects by name."""
-        for name in sorted(self.objects):
-            if name.startswith(prefix):
-                yield ObjectInfo(name, len(self.objects[name]))
-
-    def delete(self, name: str) -> None:
-        """Forget the object."""
-        self.objects.pop(name, None)
 
 
 class RecordingNotifier(Notifier):
