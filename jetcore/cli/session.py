@@ -138,6 +138,8 @@ def _table(values: Sequence[object], columns: Mapping[str, Callable[[Any], str]]
 def _plain(value: object) -> object:
     """Give orjson what it does not know by itself. Secrets stay masked."""
     kind: type[Any] = type(value)
+    if isinstance(value, Path | Part):
+        return str(value)
     if attrs.has(kind):
         return {field.name: getattr(value, field.name) for field in attrs.fields(kind) if field.repr}
     if isinstance(value, Secret):
@@ -147,8 +149,6 @@ def _plain(value: object) -> object:
     if isinstance(value, str):
         # Only a text with lone surrogates comes here: bytes of a file name that are no UTF-8.
         return printable(value)
-    if isinstance(value, Path | Part):
-        return str(value)
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
