@@ -50,26 +50,32 @@ class Batcher:
 
     def __init__(self) -> None:
         self._pieces: list[Piece] = []
-        self._entries = 0
-        self._bytes = 0
+        self._path = self._tree = b""
+        self._start = self._stop = 0
+        self._entries = self._bytes = 0
 
     def add(self, path: bytes, tree: bytes, index: int, size: int) -> Batch | None:
         """Add one entry; return a batch when one is full."""
-        last = self._pieces[-1] if self._pieces else None
-        if last and last.stop == index and last.tree == tree and last.path == path:
-            self._pieces[-1] = attrs.evolve(last, stop=index + 1)
-        else:
-            self._pieces.append(Piece(path, tree, index, index + 1))
+        if index != self._stop or path != self._path or tree != self._tree:
+            self._finish_piece()
+            self._path, self._tree, self._start = path, tree, index
+        self._stop = index + 1
         self._entries += 1
         self._bytes += size
         return self.rest() if self._entries >= _MOST_ENTRIES or self._bytes >= _MOST_BYTES else None
 
     def rest(self) -> Batch:
         """Return what has been added since the last batch; may be empty."""
+        self._finish_piece()
         batch = tuple(self._pieces)
         self._pieces = []
         self._entries = self._bytes = 0
         return batch
+
+    def _finish_piece(self) -> None:
+        if self._stop > self._start:
+            self._pieces.append(Piece(self._path, self._tree, self._start, self._stop))
+        self._start = self._stop = 0
 
 
 class BatchRestorer:
