@@ -112,6 +112,7 @@ def test_range_has_defaults(tree):
         b".hidden:x:1001:1001::/home/hidden:/bin/sh",
         b"sp ace:x:1001:1001::/home/space:/bin/sh",
         b"m\xfcller:x:1001:1001::/home/mueller:/bin/sh",
+        b"jose:x:1001:1001::/home/jos\xe9:/bin/sh",
         b"nul:x:1001:1001:\0:/home/nul:/bin/sh",
         b"alice:x:1001:1001::/home/second:/bin/sh",
     ],

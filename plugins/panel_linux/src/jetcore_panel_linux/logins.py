@@ -108,8 +108,8 @@ def parse_passwd(data: bytes, path: Path) -> Mapping[str, Login]:
     logins: dict[str, Login] = {}
     for number, fields in _lines(data, path, 7):
         name, _, uid, gid, comment, home, shell = fields
-        if not (_NAME.fullmatch(name) and _NUMBER.fullmatch(uid) and _NUMBER.fullmatch(gid)):
-            _log.warning("%s, line %d is passed over: its name or a number is not valid", path, number)
+        if not (_NAME.fullmatch(name) and _NUMBER.fullmatch(uid) and _NUMBER.fullmatch(gid) and _is_text(home)):
+            _log.warning("%s, line %d is passed over: its name, home or a number is not valid", path, number)
         elif name.decode() in logins:
             _log.warning("%s, line %d is passed over: there is a login %s above it", path, number, name.decode())
         else:
@@ -151,6 +151,15 @@ def parse_defaults(data: bytes, _path: Path) -> Mapping[str, int]:
         if len(words) >= 2 and _NUMBER.fullmatch(words[1]):
             numbers[words[0].decode("latin-1")] = int(words[1])
     return numbers
+
+
+def _is_text(home: bytes) -> bool:
+    """Say whether a home directory can be told to databases and other machines, all of which want UTF-8."""
+    try:
+        home.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _lines(data: bytes, path: Path, count: int) -> Iterator[tuple[int, list[bytes]]]:
