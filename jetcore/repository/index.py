@@ -14,6 +14,7 @@ from jetcore.repository.blob import BlobId, BlobType
 from jetcore.repository.pack import PackedBlob
 
 _RECORD = struct.Struct("<32sIIII")  # blob id, number of the pack, offset, length, uncompressed length
+_PLACE = struct.Struct("<III")
 _TYPE_NAMES = {BlobType.DATA: b"data", BlobType.TREE: b"tree"}
 _TYPES = {"data": BlobType.DATA, "tree": BlobType.TREE}
 
@@ -123,20 +124,13 @@ def decode_index(document: bytes) -> Iterator[tuple[bytes, list[PackedBlob]]]:
     """
     try:
         for pack in orjson.loads(document)["packs"] or ():
-            yield (
-                _id(pack["id"]),
-                [
-                    PackedBlob(
-                        _TYPES[blob["type"]],
-                        _id(blob["id"]),
-                        blob["offset"],
-                        blob["length"],
-                        blob.get("uncompressed_length", 0),
-                    )
-                    for blob in pack["blobs"] or ()
-                ],
-            )
-    except (KeyError, TypeError, ValueError) as error:
+            blobs = []
+            for blob in pack["blobs"] or ():
+                place = blob["offset"], blob["length"], blob.get("uncompressed_length", 0)
+                _PLACE.pack(*place)  # refuses all that are no numbers of 32 bits
+                blobs.append(PackedBlob(_TYPES[blob["type"]], _id(blob["id"]), *place))
+            yield _id(pack["id"]), blobs
+    except (KeyError, TypeError, ValueError, struct.error) as error:
         raise CorruptRepositoryError(f"it is no index: {error!r}") from error
 
 

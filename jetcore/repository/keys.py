@@ -107,5 +107,5 @@ def _open(document: bytes, password: Secret) -> MasterKeys:
     if fields["kdf"] != "scrypt":
         raise ValueError(f"its key derivation {fields['kdf']!r} is unknown")
     cost = _Scrypt(int(fields["N"]), int(fields["r"]), int(fields["p"]))
-    crypter = cost.derive(password, base64.b64decode(fields["salt"]))
-    return MasterKeys.from_json(crypter.unseal(base64.b64decode(fields["data"])))
+    salt, sealed = (base64.b64decode(fields[name], validate=True) for name in ("salt", "data"))
+    return MasterKeys.from_json(cost.derive(password, salt).unseal(sealed))
