@@ -79,17 +79,24 @@ class Server:
         self.mariadb.run(f"DROP DATABASE {account.database}; DROP USER '{account.database}'@'localhost'")
 
     def database_facts(self, account: Account) -> list[tuple[str, ...]]:
-        """Return what tells two states of the database and its user apart."""
+        """Return what tells two states of the database and its user apart; nothing if they are gone."""
+        try:
+            return self._database_facts(account)
+        except RuntimeError:
+            return []
+
+    def crontab(self, account: Account) -> bytes:
+        """Return the account's crontab; nothing if it is gone."""
+        path = self.root / "var/spool/cron/crontabs" / account.name
+        return path.read_bytes() if path.exists() else b""
+
+    def _database_facts(self, account: Account) -> list[tuple[str, ...]]:
         user = f"'{account.database}'@'localhost'"
         return [
             *self.mariadb.run("CHECKSUM TABLE posts, options EXTENDED", account.database),
             *self.mariadb.run("SHOW CREATE TABLE posts; SHOW CREATE TABLE options", account.database),
             *self.mariadb.run(f"SHOW CREATE USER {user}; SHOW GRANTS FOR {user}"),
         ]
-
-    def crontab(self, account: Account) -> bytes:
-        """Return the account's crontab."""
-        return (self.root / "var/spool/cron/crontabs" / account.name).read_bytes()
 
     def _add_user(self, name: str) -> None:
         etc = self.root / "etc"
