@@ -36,6 +36,9 @@ SettingsSource = Callable[[str, type[Any]], object]
 #: Name of the plugin that jetcore itself brings.
 BUILT_IN = "destination_local"
 
+_OURS = f"{PROJECT} {__version__}"
+_SWITCHED_OFF = "switched off in the settings"
+
 #: All that foreign code can raise short of ending the process on purpose: SystemExit is no Exception.
 _ANYTHING = (Exception, SystemExit)
 _FAILED: Final = object()
@@ -108,10 +111,13 @@ class Plugins:
         # pluggy asks the one that was registered last first: jetcore itself, then the others by name.
         for name in sorted(by_name, reverse=True):
             if name in disabled:
-                plugins._leave_out(name, by_name[name], PluginState.DISABLED, "switched off in the settings")
+                plugins._leave_out(name, map(_distribution, by_name[name]), PluginState.DISABLED, _SWITCHED_OFF)
             else:
                 plugins._load(name, by_name[name], settings)
-        plugins._register(BUILT_IN, None, BuiltIn())
+        if BUILT_IN in disabled:
+            plugins._leave_out(BUILT_IN, [_OURS], PluginState.DISABLED, _SWITCHED_OFF)
+        else:
+            plugins._register(BUILT_IN, None, BuiltIn())
         return plugins
 
     @property
@@ -288,7 +294,7 @@ class Plugins:
             plugin = _built(loaded, None if section is None else settings(name, section))
             self._register(name, entry_points[0], plugin)
         except _ANYTHING as error:
-            self._leave_out(name, entry_points, PluginState.BROKEN, reason_of(error), error)
+            self._leave_out(name, map(_distribution, entry_points), PluginState.BROKEN, reason_of(error), error)
 
     def _register(self, name: str, entry_point: EntryPoint | None, plugin: object) -> None:
         hooks = check_hooks(plugin)
@@ -298,12 +304,12 @@ class Plugins:
     def _leave_out(
         self,
         name: str,
-        entry_points: Sequence[EntryPoint],
+        distributions: Iterable[str],
         state: PluginState,
         reason: str,
         error: BaseException | None = None,
     ) -> None:
-        for distribution in sorted(map(_distribution, entry_points)):
+        for distribution in distributions:
             self._left_out.append(PluginInfo(name=name, distribution=distribution, state=state, reason=reason))
         if state is PluginState.BROKEN:
             debug = _log.isEnabledFor(logging.DEBUG)
@@ -321,7 +327,7 @@ class _Loaded:
     @property
     def distribution(self) -> str:
         """Distribution and version. Only when asked for: a start of jetcore has no time to read files of metadata."""
-        return _distribution(self.entry_point) if self.entry_point else f"{PROJECT} {__version__}"
+        return _distribution(self.entry_point) if self.entry_point else _OURS
 
     def info(self, name: str) -> PluginInfo:
         """Return what is shown of it."""

@@ -284,6 +284,14 @@ def test_disabled_plugin_is_not_even_imported(site, tmp_path):
     assert not trace.exists()
 
 
+def test_built_in_plugin_can_be_disabled_too():
+    """Who wants no backup on this machine's own disks can switch directories off."""
+    plugins = Plugins.discover(entry_points=[], disabled=[BUILT_IN])
+
+    assert state(plugins, BUILT_IN)[0] is jetcore.PluginState.DISABLED
+    assert plugins.destination_types() == {}
+
+
 SETTINGS = """
     @attrs.frozen
     class Settings:
