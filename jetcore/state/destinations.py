@@ -40,7 +40,7 @@ def add(connection: Connection, config: DestinationConfig, key: MasterKey) -> No
             name=config.name,
             type=config.type,
             settings=document,
-            is_default=False,
+            is_default=None,
             created=datetime.now(UTC),
         )
     )
@@ -98,8 +98,8 @@ def set_default(connection: Connection, name: str) -> None:
     :raises BadInputError: There is none of that name.
     """
     chosen = get(connection, name)
-    # Two statements: a unique index is checked row by row.
-    connection.execute(update(_table).where(_table.c.is_default).values(is_default=False))
+    # Two statements: uniqueness is checked row by row.
+    connection.execute(update(_table).where(_table.c.is_default).values(is_default=None))
     connection.execute(update(_table).where(_table.c.uuid == chosen.uuid).values(is_default=True))
 
 
@@ -124,4 +124,4 @@ def _context(identity: str) -> str:
 
 
 def _config(row: Row[tuple[object, ...]]) -> DestinationConfig:
-    return DestinationConfig(name=row.name, type=row.type, uuid=row.uuid, default=row.is_default)
+    return DestinationConfig(name=row.name, type=row.type, uuid=row.uuid, default=row.is_default is True)

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     CursorResult,
     ForeignKey,
@@ -72,17 +73,13 @@ destinations = Table(
     Column("type", PlainText, nullable=False),
     #: Its settings as a document, secrets sealed.
     Column("settings", Json, nullable=False),
-    Column("is_default", Boolean, nullable=False),
+    #: True or NULL, so that being unique means that there is one default at most. (A partial index would say it better,
+    #: but declaring one imports the dialects of both engines, at the start of every command.)
+    Column("is_default", Boolean, unique=True),
     Column("created", Instant, nullable=False),
+    CheckConstraint("is_default", name="is_default"),
 )
-# At most one default, whoever writes.
-Index(
-    "uq_destinations_is_default",
-    destinations.c.is_default,
-    unique=True,
-    sqlite_where=destinations.c.is_default,
-    postgresql_where=destinations.c.is_default,
-)
+
 
 #: The repository of an account at a destination.
 repositories = Table(

@@ -88,12 +88,13 @@ def test_first_destination_is_the_default(connection: Connection, key: MasterKey
 
 
 def test_there_is_never_a_second_default(connection: Connection, key: MasterKey) -> None:
-    """The database itself refuses a second default."""
+    """The database itself refuses a second default, and what would allow one."""
     destinations.add(connection, config("a"), key)
     destinations.add(connection, config("b"), key)
 
-    with pytest.raises(StateError, match="refused a change"), connection.begin_nested():
-        connection.execute(update(tables.destinations).values(is_default=True))
+    for value in (True, False):
+        with pytest.raises(StateError, match="refused a change"), connection.begin_nested():
+            connection.execute(update(tables.destinations).values(is_default=value))
 
 
 def test_without_destinations_there_is_no_default(connection: Connection) -> None:

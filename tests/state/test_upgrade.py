@@ -50,6 +50,7 @@ def test_migrations_name_constraints_as_the_code_does(empty_engine: Engine) -> N
             found = {inspector.get_pk_constraint(table.name)["name"] or f"pk_{table.name}"}
             found |= {str(key["name"]) for key in inspector.get_foreign_keys(table.name)}
             found |= {str(key["name"]) for key in inspector.get_unique_constraints(table.name)}
+            found |= {str(key["name"]) for key in inspector.get_check_constraints(table.name)}
             assert found == {str(constraint.name) for constraint in table.constraints}, table.name
 
 

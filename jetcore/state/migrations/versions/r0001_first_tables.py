@@ -47,18 +47,12 @@ def upgrade() -> None:
         sa.Column("name", sa.Text, nullable=False),
         sa.Column("type", sa.Text, nullable=False),
         sa.Column("settings", sa.Text, nullable=False),
-        sa.Column("is_default", sa.Boolean, nullable=False),
+        sa.Column("is_default", sa.Boolean, nullable=True),
         sa.Column("created", _TIME, nullable=False),
         sa.PrimaryKeyConstraint("uuid", name="pk_destinations"),
         sa.UniqueConstraint("name", name="uq_destinations_name"),
-    )
-    op.create_index(
-        "uq_destinations_is_default",
-        "destinations",
-        ["is_default"],
-        unique=True,
-        sqlite_where=sa.text("is_default"),
-        postgresql_where=sa.text("is_default"),
+        sa.UniqueConstraint("is_default", name="uq_destinations_is_default"),
+        sa.CheckConstraint("is_default", name=op.f("ck_destinations_is_default")),
     )
     op.create_table(
         "repositories",
