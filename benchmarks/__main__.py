@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import statistics
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -113,6 +115,8 @@ def _median(figures: Iterable[float]) -> float:
 @click.option("--only", multiple=True, help="Measure only tools whose name begins like this.")
 def main(count: int, size: float, rounds: int, only: tuple[str, ...]) -> None:
     """Compare jetcore with restic, borg, tar and rsync on the same accounts in the same run."""
+    # So that what was made is removed then, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     console = Console(width=110)
     tools = [tool for tool in PEERS if not only or tool.name.startswith(only)]
     _BUILD.mkdir(parents=True, exist_ok=True)

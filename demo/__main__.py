@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import tempfile
@@ -135,6 +136,8 @@ def run(server: Server, jetcore: Jetcore) -> bool:
 
 def main() -> int:
     """Run it in a directory and on a database server that are gone afterwards."""
+    # So that what was made is removed then, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     began = time.perf_counter()
     # Not /tmp, which can be a file system in memory without extended attributes.
     with tempfile.TemporaryDirectory(prefix="jetcore-demo-", dir="/var/tmp") as folder, MariaDB() as mariadb:
