@@ -25,7 +25,7 @@ $(READY): pyproject.toml $(PLUGINS:=/pyproject.toml)
 	@echo 'setup: .venv'
 	@test -x $(BIN)/python || $(PYTHON) -m venv --without-pip .venv
 	@$(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		--editable '.[all]' $(PLUGINS:%=--editable %) --group test --group lint
 	@touch $@
 
