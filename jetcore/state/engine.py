@@ -226,18 +226,23 @@ def _masked(url: URL, message: str) -> str:
     return message
 
 
+#: What to do next, by a piece of what the drivers say; the first that fits.
+_HINTS = (
+    ("database is locked", "another process has been writing for long; find it with: fuser -v FILE"),
+    ("disk is full", "make room on the disk that the file is on"),
+    ("no such table", "run: jetcore upgrade"),
+    ("relation ", "run: jetcore upgrade"),
+    ("not a database", "the file is damaged; put back a copy"),
+    ("malformed", "the file is damaged; put back a copy"),
+    ("readonly", "run jetcore as the user who owns the file, usually root"),
+    ("unable to open", "run jetcore as the user who owns the file, usually root"),
+    ("connection failed", "is the server running, and may this user connect to this database?"),
+    ("connection is bad", "is the server running, and may this user connect to this database?"),
+)
+
+
 def _hint(reason: str) -> str:
-    if "database is locked" in reason:
-        return "another process has been writing for long; find it with: fuser -v FILE"
-    if "no such table" in reason or "does not exist" in reason:
-        return "run: jetcore upgrade"
-    if "not a database" in reason or "malformed" in reason:
-        return "the file is damaged; put back a copy"
-    if "readonly" in reason or "unable to open" in reason or "denied" in reason:
-        return "run jetcore as the user who owns it, usually root"
-    if "connection" in reason:
-        return "is the server running, and may this user connect?"
-    return ""
+    return next((hint for piece, hint in _HINTS if piece in reason), "")
 
 
 def revision_of(connection: Connection) -> str | None:

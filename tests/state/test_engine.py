@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sqlite3
 import stat
 import subprocess
@@ -247,6 +248,41 @@ def test_server_that_is_not_there_is_named(tmp_path: Path) -> None:
         check_version(engine)
 
 
+def test_full_disk_is_told(sqlite_url: str) -> None:
+    """Where there is no room the error says so, and what was there before is still there."""
+    engine = make_engine(sqlite_url)
+    with writing(engine) as connection:
+        add_alert(connection, "before")
+    with engine.connect() as connection:
+        # The file may not grow any more, which is what a full disk looks like from inside.
+        connection.exec_driver_sql("PRAGMA max_page_count = 1")
+
+    with pytest.raises(StateError, match="full; make room on the disk"), writing(engine) as connection:
+        add_alert(connection, "x" * 1_000_000)
+
+    assert titles(engine) == ["before"]
+    engine.dispose()
+
+
+def test_missing_table_is_told(engine: Engine) -> None:
+    """A table that should be there and is not says what to run, on both engines."""
+    with writing(engine) as connection:
+        connection.execute(text("DROP TABLE alerts"))
+
+    with pytest.raises(StateError, match=r"alerts.*; run: jetcore upgrade"):
+        titles(engine)
+
+
+def test_missing_database_is_told(postgresql: PostgresqlServer) -> None:
+    """A database that the server does not have is named."""
+    engine = make_engine(postgresql.url("nowhere"))
+
+    with pytest.raises(
+        StateError, match=r'database "nowhere" does not exist; .*may this user connect to this database'
+    ):
+        check_version(engine)
+
+
 def test_missing_driver_is_named() -> None:
     """Without psycopg the error says what to install."""
     code = (
@@ -283,6 +319,26 @@ def test_forked_child_uses_connections_of_its_own(engine: Engine) -> None:
     with writing(engine) as connection:
         add_alert(connection, "parent")
     assert titles(engine) == ["parent", "child", "before"]
+
+
+def test_killed_process_leaves_what_it_committed(engine: Engine) -> None:
+    """A process that is killed within a transaction leaves the ones before it, and nobody has to wait for it."""
+    child = os.fork()
+    if child == 0:
+        try:
+            after_fork(engine)
+            with writing(engine) as connection:
+                add_alert(connection, "committed")
+            with writing(engine) as connection:
+                add_alert(connection, "not committed")
+                os.kill(os.getpid(), signal.SIGKILL)
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+
+    with writing(engine) as connection:
+        add_alert(connection, "after")
+    assert titles(engine) == ["after", "committed"]
 
 
 def test_opening_imports_what_it_needs_only() -> None:

@@ -12,8 +12,10 @@ from jetcore.state import server
 
 def test_installation_keeps_its_uuid(connection: Connection, key: MasterKey) -> None:
     """The uuid that the first set-up gave is the same for ever."""
+    assert not server.is_registered(connection)
     first = server.register(connection, key)
 
+    assert server.is_registered(connection)
     assert server.register(connection, key) == first
     assert server.identify(connection, key) == first
 
