@@ -23,7 +23,9 @@ _LONGEST_LINE = 4000
 _VERSION_TIMEOUT = 30
 _OUTPUT_ESCAPES = {b"n": b"\n", b"t": b"\t", b"0": b"\0", b"\\": b"\\"}
 _OPTION_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b"})
-_ERROR_LINE = re.compile(r"^ERROR (?P<code>\d+) \(\w+\)(?: at line (?P<line>\d+))?(?: in file: '.*?')?: (?P<text>.*)$")
+_ERROR_LINE = re.compile(
+    r"^ERROR(?: (?P<code>\d+) \(\w+\))?(?: at line (?P<line>\d+))?(?: in file: '.*?')?: (?P<text>.*)$"
+)
 #: The forms in which the dump programs write the number of an error.
 _DUMP_ERROR = re.compile(r"[Ee]rror:? (\d{3,5})\b|\((\d{3,5})\)\s*$|\berrno:? (\d+)")
 _NOISE = re.compile(r"Deprecated program name|^\S*:? ?\[?warning\b", re.IGNORECASE)
@@ -238,8 +240,9 @@ def client_error(errors: str, status: int) -> ClientError:
     found = next(filter(None, map(_ERROR_LINE.match, lines)), None)
     if found is None:
         return ClientError(lines[0] if lines else _ending(status))
-    code = int(found["code"])
-    return ClientError(f"{found['text']} (error {code})", code=code, line=int(found["line"] or 0))
+    code = int(found["code"] or 0)
+    text = f"{found['text']} (error {code})" if code else found["text"]
+    return ClientError(text, code=code, line=int(found["line"] or 0))
 
 
 def dump_error(errors: str, status: int) -> ClientError:

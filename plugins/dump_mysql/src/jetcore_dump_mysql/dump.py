@@ -129,24 +129,16 @@ class _Section:
         self.child = child
         self.size = 0
         self._end = b""
-        self._rows = rows
-        self._part_of_line = b""
-        # The program names the database where the character set of a stored program is not that of the database.
-        # Without the name the statement means the database that is restored into, whatever its name.
-        self._naming = re.compile(
-            rb"^ALTER DATABASE " + re.escape(quoted(database).encode()) + rb" (?=CHARACTER SET)", re.MULTILINE
-        )
+        #: Rows are passed on as they are; in the definitions the name of their database is left out.
+        self._nameless = None if rows else _Nameless(database)
 
     def read(self, size: int) -> bytes:
         """Return the next piece; ``b""`` when the program has ended its output."""
         data = self._read(size)
-        if not self._rows:
-            lines = self._part_of_line + data
-            while data and b"\n" not in data:
+        if self._nameless is not None:
+            while not (piece := self._nameless.feed(data)) and data:
                 data = self._read(size)
-                lines += data
-            end = lines.rfind(b"\n") + 1 if data else len(lines)
-            data, self._part_of_line = self._naming.sub(b"ALTER DATABASE ", lines[:end]), lines[end:]
+            data = piece
         self.size += len(data)
         return data
 
@@ -177,6 +169,33 @@ class _Section:
         if not (force and ended and tolerable):
             raise dump_error(self.child.errors, status)
         return lines
+
+
+class _Nameless:
+    """Takes the name of the database out of statements, so that they mean the one that they are run in.
+
+    The dump program writes it in two places: where the character set of a stored program is not that of its database,
+    and where whoever made a trigger wrote it. (Everything else the server writes anew, without it.)
+    """
+
+    def __init__(self, database: str) -> None:
+        backticks = quoted(database).encode()
+        name = b"|".join(re.escape(form) for form in (backticks, b'"%s"' % database.encode(), database.encode()))
+        word = rb"""(?:`(?:[^`]|``)*`|"(?:[^"]|"")*"|[^\s`".]+)"""
+        self._alter = re.compile(rb"^ALTER DATABASE " + re.escape(backticks) + rb" (?=CHARACTER SET )", re.MULTILINE)
+        self._trigger = re.compile(
+            rb"^(/\*!50003 CREATE\*/ (?:/\*!50017 DEFINER=.*?\*/ )?/\*!50003 TRIGGER\s+(?:IF\s+NOT\s+EXISTS\s+)?)"
+            rb"(?:(?:%(name)s)\s*\.\s*)?(%(word)s\s+(?:BEFORE|AFTER)\s+(?:INSERT|UPDATE|DELETE)\s+ON\s+)"
+            rb"(?:(?:%(name)s)\s*\.\s*)?(?=%(word)s\s+FOR\s)" % {b"name": name, b"word": word},
+            re.MULTILINE | re.IGNORECASE,
+        )
+        self._waiting = b""
+
+    def feed(self, data: bytes) -> bytes:
+        """Take more text, ``b""`` at its end, and return what is ready: whole statements."""
+        text = self._waiting + data
+        head, mark, self._waiting = text.rpartition(b";\n") if data else (text, b"", b"")
+        return self._trigger.sub(rb"\1\2", self._alter.sub(b"ALTER DATABASE ", head + mark))
 
 
 def _commands(client: Client, database: str, schema: Schema) -> list[list[str]]:

@@ -79,11 +79,13 @@ class MysqlEngine(DumpEngine):
     def databases(self) -> Sequence[Database]:
         with reported(DumpError, f"the databases of {self._client.server} cannot be listed"):
             rows = self._client.query(
-                "SELECT SCHEMA_NAME, (SELECT IFNULL(SUM(DATA_LENGTH + INDEX_LENGTH), 0) FROM information_schema.TABLES "
-                "WHERE TABLE_SCHEMA = SCHEMA_NAME) FROM information_schema.SCHEMATA;"
+                "SELECT SCHEMA_NAME, 0 FROM information_schema.SCHEMATA;"
+                "SELECT TABLE_SCHEMA, SUM(DATA_LENGTH + INDEX_LENGTH) FROM information_schema.TABLES "
+                "WHERE TABLE_TYPE = 'BASE TABLE' AND DATA_LENGTH IS NOT NULL GROUP BY BINARY TABLE_SCHEMA;"
             )
-        kept = {name: int(size) for name, size in rows if name not in _SYSTEM and not restore.STAGING.fullmatch(name)}
-        return [Database(name=name, bytes=kept[name]) for name in sorted(kept)]
+        sizes = {name: int(size) for name, size in rows}  # the second answer overwrites the first
+        kept = [name for name in sizes if name not in _SYSTEM and not restore.STAGING.fullmatch(name)]
+        return [Database(name=name, bytes=sizes[name]) for name in sorted(kept)]
 
     def users(self, databases: Sequence[str]) -> Sequence[DatabaseUser]:
         with reported(DumpError, f"the users of {self._client.server} cannot be listed"):
