@@ -7,6 +7,8 @@ it is 30 minutes old, or when its process on this host is gone; who lives longer
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
@@ -63,6 +65,7 @@ class Lock:
         self._crypter = crypter
         self._exclusive = exclusive
         self._time = datetime.now(UTC)
+        self._survives_hangup = _survive_hangup()
         self._id = self._write()
         # Written first and looked around afterwards: of two that come at once, at least one sees the other.
         try:
@@ -95,6 +98,8 @@ class Lock:
         if self._id:
             self._files.delete(Kind.LOCK, self._id)
             self._id = ""
+            if self._survives_hangup:
+                signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
     def __enter__(self) -> Self:
         return self
@@ -162,6 +167,17 @@ def decode_lock(document: bytes) -> LockInfo:
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise CorruptRepositoryError(f"it is no lock: {error!r}") from error
+
+
+def _survive_hangup() -> bool:
+    """Keep SIGHUP from ending this process, unless the program has its own mind about it; say whether that was needed.
+
+    restic finds out with SIGHUP whether the process of a lock is alive. It ignores the signal itself, as do we.
+    """
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGHUP) != signal.SIG_DFL:
+        return False
+    signal.signal(signal.SIGHUP, lambda *_: None)  # not SIG_IGN, which programs that are started now would inherit
+    return True
 
 
 def _is_alive(pid: int) -> bool:

@@ -179,7 +179,13 @@ class Repository:
         """
         location = self._locate(blob, kind)
         path = self._files.path(pack_name(location.pack))
-        return self._contents(self._read(path, location.offset, location.length), blob, location, path)
+        try:
+            sealed = self._read(path, location.offset, location.length)
+        except CorruptRepositoryError:
+            if self._stored_index.refresh():  # pruned since, and the blob may now lie in another pack
+                return self.load_blob(blob, kind)
+            raise
+        return self._contents(sealed, blob, location, path)
 
     def load_blobs(self, blobs: Iterable[BlobId]) -> Iterator[tuple[BlobId, bytes | CorruptRepositoryError]]:
         """Yield data blobs with their contents, each once, in the order in which they are best read.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from datetime import UTC, datetime, timedelta
 
@@ -155,6 +156,25 @@ def test_a_lost_lock_is_noticed(files, clock):
         with pytest.raises(RepositoryLockedError, match="was removed"):
             lock.refresh()
         assert locks(files) == set()
+
+
+def test_hangups(files):
+    """restic asks with SIGHUP whether we live: that does not end us, and nothing of it stays behind."""
+    before = signal.getsignal(signal.SIGHUP)
+    with Lock(files, CRYPTER):
+        os.kill(os.getpid(), signal.SIGHUP)
+    assert signal.getsignal(signal.SIGHUP) == before
+
+    def own(*_):
+        pass
+
+    signal.signal(signal.SIGHUP, own)
+    try:
+        with Lock(files, CRYPTER):
+            assert signal.getsignal(signal.SIGHUP) is own
+        assert signal.getsignal(signal.SIGHUP) is own
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_damaged_locks(files):

@@ -261,3 +261,26 @@ def test_what_others_wrote_since(memory, in_memory, save, contents):
         snapshot = save(writer, FILES)
 
     assert contents(other, other.snapshot(snapshot)) == FILES
+
+
+def test_many_blobs_at_once(memory, two_packs):
+    """Blobs that are wanted together come each once, in few reads, and a damaged one does not keep the others back."""
+    repository, _, _, _ = two_packs
+    with repository.writer() as writer:
+        blobs = {writer.save_data(b"%d" % number * 50): b"%d" % number * 50 for number in range(200)}
+    reads = []
+    get = memory.get
+    memory.get = lambda *arguments: reads.append(arguments) or get(*arguments)
+    missing = hashlib.sha256(b"x").digest()
+
+    found = dict(repository.load_blobs([*blobs, *blobs, missing]))
+    assert {blob: data for blob, data in found.items() if blob != missing} == blobs
+    assert isinstance(found[missing], CorruptRepositoryError)
+    assert len(reads) == 1
+
+    damaged = next(iter(blobs))
+    location = repository._locate(damaged, BlobType.DATA)
+    flip(memory, f"repo/data/{location.pack.hex()[:2]}/{location.pack.hex()}", location.offset + 40)
+    found = dict(repository.load_blobs(blobs))
+    assert [blob for blob, data in found.items() if data != blobs[blob]] == [damaged]
+    assert "is damaged at blob" in str(found[damaged])
