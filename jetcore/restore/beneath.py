@@ -101,14 +101,15 @@ class Beneath:
     ) -> None:
         os.close(self.fd)
 
-    def open(self, path: bytes) -> int:
+    def open(self, path: bytes, start: int | None = None) -> int:
         """Return a descriptor of the directory *path*; it may be longer than the kernel's limit for paths.
 
         :param path: Relative, names joined by single slashes; empty for the root itself.
+        :param start: A directory that was opened here before, for a path that is relative to it.
         :raises UnsafeTargetError: A component is a symbolic link.
         :raises OSError: A component is missing or no directory.
         """
-        opened = os.dup(self.fd)
+        opened = os.dup(self.fd if start is None else start)
         while path:
             piece, path = _cut(path)
             try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import attrs
 
@@ -22,6 +22,9 @@ DEFAULT_ACL = b"system.posix_acl_default"
 
 # To chown(2) it means "leave the owner", which here is root.
 _NOBODY_AT_ALL = 2**32 - 1
+
+#: Where an entry lies below the target, or what finds that out when it has to be told.
+Where = bytes | Callable[[], bytes]
 
 #: Errors after which nothing more can be written at all.
 _FATAL = {errno.ENOSPC: "no space is left there", errno.EDQUOT: "its quota is used up", errno.EROFS: "it is read-only"}
@@ -78,11 +81,11 @@ class Metadata:
         self._policy = policy
         self._tally = tally
 
-    def apply(self, entry: int | bytes, node: Node, path: bytes) -> None:
+    def apply(self, entry: int | bytes, node: Node, path: Where) -> None:
         """Give *entry* the metadata of *node*.
 
         :param entry: A descriptor; or, for what cannot be opened, the ``/proc/self/fd`` path of an ``O_PATH`` one.
-        :param path: Where the entry lies below the target, for the tally.
+        :param path: Where the entry lies below the target, or what gives it: for the tally, if that has to know.
         """
         owned = self._own(entry, node, path)
         if node.type != "symlink":
@@ -112,7 +115,7 @@ class Metadata:
             if name not in wanted and (name.startswith(b"user.") or name in (ACCESS_ACL, DEFAULT_ACL)):
                 _remove_xattr(directory, name)
 
-    def _own(self, entry: int | bytes, node: Node, path: bytes) -> bool:
+    def _own(self, entry: int | bytes, node: Node, path: Where) -> bool:
         uid, gid = self._policy.owner(node)
         try:
             os.chown(entry, uid, gid)
@@ -122,27 +125,31 @@ class Metadata:
                 raise
             present = os.stat(entry)
             if (present.st_uid, present.st_gid) != (uid, gid):
-                self._tally.loss(path, f"its owner could not be set: {error.strerror}")
+                self._tally.loss(_told(path), f"its owner could not be set: {error.strerror}")
                 return False
         return True
 
-    def _mode(self, node: Node, path: bytes, *, owned: bool) -> int:
+    def _mode(self, node: Node, path: Where, *, owned: bool) -> int:
         mode = node.mode & 0o7777
         dangerous = mode & (stat.S_ISUID | stat.S_ISGID)
         if not dangerous or (owned and (node.type == "dir" or self._policy.keep_privileges)):
             return mode
-        self._tally.note(path, "setuid and setgid bits were left out")
+        self._tally.note(_told(path), "setuid and setgid bits were left out")
         return mode & ~dangerous
 
-    def _set_xattrs(self, entry: int | bytes, node: Node, path: bytes) -> None:
+    def _set_xattrs(self, entry: int | bytes, node: Node, path: Where) -> None:
         for name, value in node.xattrs:
             if not self._policy.keep_privileges and _is_privileged(name):
-                self._tally.note(path, f"the attribute {_namespace(name)} was left out")
+                self._tally.note(_told(path), f"the attribute {_namespace(name)} was left out")
                 continue
             try:
                 os.setxattr(entry, name, value)
             except OSError as error:
-                self._tally.loss(path, f"its {_namespace(name)} attribute could not be set: {error.strerror}")
+                self._tally.loss(_told(path), f"its {_namespace(name)} attribute could not be set: {error.strerror}")
+
+
+def _told(where: Where) -> bytes:
+    return where if isinstance(where, bytes) else where()
 
 
 def _is_privileged(name: bytes) -> bool:

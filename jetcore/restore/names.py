@@ -21,6 +21,11 @@ def shown(path: bytes) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
+def joined(folder: bytes, name: bytes) -> bytes:
+    """Return the path of *name* in *folder*, which is empty for the root."""
+    return b"%b/%b" % (folder, name) if folder else name
+
+
 def name_fault(name: bytes) -> str:
     """Say what makes *name* unfit to be the name of one entry of a directory; empty if nothing does."""
     if not name:

@@ -16,6 +16,7 @@ from jetcore.repository.tree import Node
 from jetcore.restore.beneath import Beneath
 from jetcore.restore.entries import Entries, explain
 from jetcore.restore.metadata import DEFAULT_ACL, Metadata, Policy, check_fatal
+from jetcore.restore.names import joined
 from jetcore.restore.report import Tally
 
 _MOST_OPEN = 64
@@ -80,7 +81,7 @@ class NodeRestorer:
         :raises RestoreError: The target takes nothing more, or is unsafe.
         :raises DestinationError: The repository cannot be read.
         """
-        path = b"%b/%b" % (folder, node.name) if folder else node.name
+        path = joined(folder, node.name)
         if not self._wanted(path, node):
             return False
         directory = -1
@@ -129,8 +130,7 @@ class NodeRestorer:
         except OSError as error:
             check_fatal(error, self._root.shown_as)
             reason = str(error.strerror)
-        path = b"%b/%b" % (folder, name) if folder else name
-        self._tally.loss(path, f"a hard link was restored as a file of its own: {reason}")
+        self._tally.loss(joined(folder, name), f"a hard link was restored as a file of its own: {reason}")
         return False
 
     def __enter__(self) -> Self:

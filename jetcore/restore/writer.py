@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-import attrs
 import orjson
 
 from jetcore import errors
@@ -22,9 +21,10 @@ from jetcore.errors import CorruptRepositoryError, JetcoreError, RestoreError
 from jetcore.repository.tree import Node
 from jetcore.restore.batch import Batcher, BatchRestorer, decode_batch, encode_batch
 from jetcore.restore.beneath import Beneath, open_target
+from jetcore.restore.directories import Directory, OpenDirectories
 from jetcore.restore.entries import explain
 from jetcore.restore.metadata import Metadata, Policy, check_fatal
-from jetcore.restore.names import Selection, fit_nodes, select
+from jetcore.restore.names import Selection, fit_nodes, joined, select
 from jetcore.restore.nodes import NodeRestorer, Restored, Source, link_group
 from jetcore.restore.report import RestoredTree, RestoreProblem, Tally
 from jetcore.restore.workers import Crew, InProcess, Workers, can_fork
@@ -90,29 +90,6 @@ def restore_tree(
         return _Restore(source, beneath, policy, on_progress, workers).run(tree, selection, root)
 
 
-@attrs.define(eq=False)
-class _Directory:
-    """A directory of the restore point that was made, or found, in the target."""
-
-    #: None for the target itself.
-    parent: _Directory | None
-    name: bytes
-    tree: bytes
-    #: Its metadata; None if they stay as they are.
-    node: Node | None
-    selection: Selection | None
-
-    @property
-    def path(self) -> bytes:
-        """Where it lies below the target; built when needed, for in deep trees the paths outweigh all else."""
-        names: list[bytes] = []
-        directory = self
-        while directory.parent is not None:
-            names.append(directory.name)
-            directory = directory.parent
-        return b"/".join(reversed(names))
-
-
 class _Restore:
     def __init__(
         self,
@@ -130,11 +107,11 @@ class _Restore:
         self._workers = workers
         self._batches = BatchRestorer(source, root, policy)
         self._tally = Tally()
-        self._directories: list[_Directory] = []
-        self._links: dict[tuple[object, ...], list[tuple[_Directory, Node]]] = {}
+        self._directories: list[Directory] = []
+        self._links: dict[tuple[object, ...], list[tuple[Directory, Node]]] = {}
 
     def run(self, tree: bytes, selection: Selection | None, root: Node | None) -> RestoredTree:
-        batches = self._walk(_Directory(None, b"", tree, root if selection is None else None, selection))
+        batches = self._walk(Directory(None, b"", tree, root if selection is None else None, selection))
         self._restore_batches(batches)
         self._restore_links()
         self._finish_directories()
@@ -142,64 +119,63 @@ class _Restore:
             self._on_progress(self._tally.files, self._tally.bytes)
         return self._tally.result()
 
-    def _walk(self, top: _Directory) -> Iterator[bytes]:
+    def _walk(self, top: Directory) -> Iterator[bytes]:
         """Make all directories, collect hard links and yield encoded batches of the other entries."""
         batcher = Batcher()
         waiting = [top]
-        while waiting:
-            directory = waiting.pop()
-            self._directories.append(directory)
-            path = directory.path
-            nodes = self._load(directory.tree, path)
-            children: list[_Directory] = []
-            try:
-                opened = self._root.open(path)
-            except OSError as error:
-                check_fatal(error, self._root.shown_as)
-                self._tally.problem(path, f"not restored, with all that it holds: {error.strerror}")
-                continue
-            try:
+        with OpenDirectories(self._root) as directories:
+            while waiting:
+                directory = waiting.pop()
+                self._directories.append(directory)
+                nodes = self._load(directory)
+                try:
+                    opened = directories.open(directory)
+                except OSError as error:
+                    check_fatal(error, self._root.shown_as)
+                    self._tally.problem(directory.path, f"not restored, with all that it holds: {error.strerror}")
+                    continue
+                children: list[Directory] = []
+                path: bytes | None = None
                 for index, node in enumerate(nodes):
                     if directory.selection is not None and node.name not in directory.selection:
                         continue
                     if node.type == "dir":
-                        child = self._make(directory, opened, path, node)
+                        child = self._make(directory, opened, node)
                         if child:
                             children.append(child)
                     elif (group := link_group(node)) is not None:
                         self._links.setdefault(group, []).append((directory, node))
-                    elif batch := batcher.add(path, directory.tree, index, node.size):
-                        yield encode_batch(batch)
-            finally:
-                os.close(opened)
-            waiting.extend(reversed(children))
+                    else:
+                        path = directory.path if path is None else path
+                        if batch := batcher.add(path, directory.tree, index, node.size):
+                            yield encode_batch(batch)
+                waiting.extend(reversed(children))
         if batch := batcher.rest():
             yield encode_batch(batch)
 
-    def _load(self, tree: bytes, path: bytes) -> Sequence[Node]:
+    def _load(self, directory: Directory) -> Sequence[Node]:
         def refuse(name: bytes, reason: str) -> None:
-            self._tally.problem(b"%b/%b" % (path, name) if path else name, reason)
+            self._tally.problem(joined(directory.path, name), reason)
 
         try:
-            return fit_nodes(self._source.load_tree(tree), refuse)
+            return fit_nodes(self._source.load_tree(directory.tree), refuse)
         except CorruptRepositoryError as error:
-            self._tally.problem(path, f"nothing that it holds is restored: {error}")
+            self._tally.problem(directory.path, f"nothing that it holds is restored: {error}")
             return ()
 
-    def _make(self, parent: _Directory, opened: int, path: bytes, node: Node) -> _Directory | None:
-        path = b"%b/%b" % (path, node.name) if path else node.name
+    def _make(self, parent: Directory, opened: int, node: Node) -> Directory | None:
         beneath = parent.selection[node.name] if parent.selection is not None else None
         try:
-            made = self._make_or_find(opened, path, node.name)
+            made = self._make_or_find(parent, opened, node.name)
         except OSError as error:
             check_fatal(error, self._root.shown_as)
-            self._tally.problem(path, explain(error, opened, node.name))
+            self._tally.problem(joined(parent.path, node.name), explain(error, opened, node.name))
             return None
         # A directory on the way to what was selected is only given metadata if it was not there.
         wanted = made or beneath is None
-        return _Directory(parent, node.name, node.subtree, node if wanted else None, beneath)
+        return Directory(parent, node.name, node.subtree, node if wanted else None, beneath)
 
-    def _make_or_find(self, opened: int, path: bytes, name: bytes) -> bool:
+    def _make_or_find(self, parent: Directory, opened: int, name: bytes) -> bool:
         try:
             os.mkdir(name, _CLOSED, dir_fd=opened)
         except FileExistsError:
@@ -207,7 +183,7 @@ class _Restore:
             if stat.S_ISDIR(found):
                 return False
             if stat.S_ISLNK(found):
-                raise self._root.unsafe(path) from None
+                raise self._root.unsafe(joined(parent.path, name)) from None
             os.unlink(name, dir_fd=opened)
             os.mkdir(name, _CLOSED, dir_fd=opened)
         return True
@@ -276,21 +252,21 @@ class _Restore:
 
     def _finish_directories(self) -> None:
         metadata = Metadata(self._policy, self._tally)
-        for directory in reversed(self._directories):
-            if directory.node is None:
-                continue
-            path = directory.path
-            try:
-                opened = self._root.open(path)
-                try:
-                    metadata.forget_xattrs(opened, directory.node)
-                    metadata.apply(opened, directory.node, path)
-                finally:
-                    os.close(opened)
-            except OSError as error:
-                check_fatal(error, self._root.shown_as)
-                self._tally.problem(path, f"its owner, mode or times are not restored: {error.strerror}")
-            except (ValueError, OverflowError) as error:
-                self._tally.problem(path, f"its owner, mode or times are not restored: {error}")
-            else:
-                self._tally.directories += 1
+        with OpenDirectories(self._root) as directories:
+            for directory in reversed(self._directories):
+                if directory.node is not None:
+                    self._finish(directory, directory.node, directories, metadata)
+
+    def _finish(self, directory: Directory, node: Node, directories: OpenDirectories, metadata: Metadata) -> None:
+        reason = "its owner, mode or times are not restored"
+        try:
+            opened = directories.open(directory)
+            metadata.forget_xattrs(opened, node)
+            metadata.apply(opened, node, lambda: directory.path)
+        except OSError as error:
+            check_fatal(error, self._root.shown_as)
+            self._tally.problem(directory.path, f"{reason}: {error.strerror}")
+        except (ValueError, OverflowError) as error:
+            self._tally.problem(directory.path, f"{reason}: {error}")
+        else:
+            self._tally.directories += 1

@@ -53,7 +53,6 @@ def fingerprint(path: Path | str | bytes) -> dict[bytes, Fingerprint]:
     """
     found: dict[bytes, Fingerprint] = {}
     groups: dict[tuple[int, int], list[bytes]] = {}
-    # The way to a directory is kept as names to walk again, so that one descriptor is open at a time.
     for relative, directory, name in _walk(os.fsencode(path)):
         facts = os.stat(name, dir_fd=directory, follow_symlinks=False)
         found[relative] = _take(directory, name, facts)
@@ -67,26 +66,29 @@ def fingerprint(path: Path | str | bytes) -> dict[bytes, Fingerprint]:
 
 def _walk(top: bytes) -> Iterator[tuple[bytes, int, bytes]]:
     root = os.open(top, _DIRECTORY)
+    yield b".", root, b"."
+    waiting = [b""]
+    last, directory = b"", os.dup(root)
     try:
-        yield b".", root, b"."
-        waiting = [b""]
         while waiting:
             folder = waiting.pop()
-            directory = _open(root, folder)
-            try:
-                for name in sorted(map(os.fsencode, os.listdir(directory))):
-                    relative = b"%b/%b" % (folder, name) if folder else name
-                    yield relative, directory, name
-                    if stat.S_ISDIR(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode):
-                        waiting.append(relative)
-            finally:
-                os.close(directory)
+            # Going down a step at a time is what makes very deep trees bearable.
+            below = folder.startswith(last + b"/")
+            following = _open(directory if below else root, folder[len(last) + 1 :] if below else folder)
+            os.close(directory)
+            last, directory = folder, following
+            for name in sorted(map(os.fsencode, os.listdir(directory))):
+                relative = b"%b/%b" % (folder, name) if folder else name
+                yield relative, directory, name
+                if stat.S_ISDIR(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode):
+                    waiting.append(relative)
     finally:
+        os.close(directory)
         os.close(root)
 
 
-def _open(root: int, folder: bytes) -> int:
-    opened = os.dup(root)
+def _open(start: int, folder: bytes) -> int:
+    opened = os.dup(start)
     while folder:
         end = len(folder) if len(folder) < 4000 else folder.rindex(b"/", 0, 4000)
         following = os.open(folder[:end], _DIRECTORY, dir_fd=opened)

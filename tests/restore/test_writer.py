@@ -5,6 +5,7 @@ import itertools
 import os
 import stat
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -368,6 +369,33 @@ class TestPolicy:
         assert os.listdir(tmp_path / "after") == []
         assert done.notes == ("sock: sockets are not restored",)
         assert [problem.path for problem in done.problems] == [b"null"]
+
+
+class TestWithoutRoot:
+    @pytest.fixture
+    def target(self) -> Iterator[Path]:
+        """A directory that nobody owns, with the rights of nobody."""
+        with tempfile.TemporaryDirectory() as path:
+            os.chown(path, 65534, 65534)
+            os.setegid(65534)
+            os.seteuid(65534)
+            yield Path(path)
+            os.seteuid(0)
+            os.setegid(0)
+
+    def test_owners_cannot_be_given_away(self, target: Path, source: MemorySource) -> None:
+        """Without root files are restored as our own, which is one problem; no setuid bit goes to the wrong owner."""
+        ours = source.file(b"ours", uid=65534, gid=65534)
+        theirs = [source.file(name, uid=1000, gid=1000, mode=0o4755) for name in (b"a", b"b")]
+        folder = source.folder(b"in", [], uid=1000, gid=1000, mode=0o2755)
+
+        done = restore_tree(source, source.tree([ours, *theirs, folder]), target, keep_privileges=True)
+
+        assert sorted(os.listdir(target)) == ["a", "b", "in", "ours"]
+        assert {stat.S_IMODE((target / name).stat().st_mode) for name in ("a", "b", "in")} == {0o755}
+        assert [str(problem) for problem in done.problems] == [
+            "a: its owner could not be set: Operation not permitted (and 2 more)"
+        ]
 
 
 class TestTargetRefuses:
