@@ -42,9 +42,10 @@ class FormerNode:
     def decode(self) -> Node | None:
         """Return the node; None if it makes no sense, which programs with other habits can bring about."""
         try:
-            return decode_tree(b"%b%b]}" % (_OPEN, self.encoded))[0]
-        except CorruptRepositoryError:
+            (node,) = decode_tree(b"%b%b]}" % (_OPEN, self.encoded))
+        except (CorruptRepositoryError, ValueError):
             return None
+        return node
 
 
 class TreeBuilder:
@@ -146,7 +147,7 @@ class TreeBuilder:
 
     def _end_of_node(self, start: int) -> int:
         following = _NEXT.search(self._former, start)
-        return following.start() + 1 if following else self._former.rindex(b"]}")
+        return following.start() + 1 if following else max(start, self._former.rfind(b"]}"))
 
 
 def _head(name: bytes) -> bytes:

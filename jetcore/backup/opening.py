@@ -185,7 +185,7 @@ def open_root(path: Path, *, base: Path = Path("/")) -> Folder:
         walked /= part
         above = descriptor
         try:
-            descriptor = os.open(part, _FOLDER, dir_fd=above)
+            descriptor = _open_quietly(os.fsencode(part), _FOLDER, above)
         except OSError as error:
             raise _root_error(walked, error, path) from error
         finally:

@@ -390,3 +390,30 @@ class TestRoot:
         """A home directory outside of the base is refused."""
         with pytest.raises(SourceError, match="not an absolute path below /srv"):
             store.save(home, base=Path("/srv"))
+
+
+def test_access_times_are_left_alone(store: HomeStore, home: Path) -> None:
+    """Reading does not touch the access times: mail programs and quota reports live by them."""
+    old = 1_000_000_000_000_000_000
+    paths = [path for path in (home, *home.rglob("*")) if not path.is_symlink()]
+    for path in paths:
+        os.utime(path, ns=(old, path.stat().st_mtime_ns))
+
+    store.save(home)
+
+    assert {path.stat().st_atime_ns for path in paths} == {old}
+
+
+def test_file_of_which_the_owner_was_renamed(store: HomeStore, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file whose owner has another name now is stored with that name, without being opened."""
+    first = store.save(home)
+    monkeypatch.setattr("jetcore.backup.encoding._user", lambda _uid: "renamed")
+    opened = opened_files(monkeypatch)
+
+    again = store.save(home, former=first)
+
+    assert opened == []
+    assert {node.user for node in store.nodes(again).values()} == {"renamed"}
+    assert {node.content for node in store.nodes(again).values()} == {
+        node.content for node in store.nodes(first).values()
+    }

@@ -1,4 +1,4 @@
-"""What the owner of a home directory can do to the reading of it. The numbers are those of the list of hostile trees."""
+"""What the owner of a home directory can do to the reading of it, by the numbers of the list of hostile trees."""
 
 from __future__ import annotations
 
