@@ -53,8 +53,9 @@ def test_library_snippet_backs_up_and_restores(server: MariaDB, tmp_path: Path) 
     assert server.run("SELECT name FROM cakes", "alice_shop") == [("Sacher",)]
 
 
-def test_library_snippet_is_typed(tmp_path: Path) -> None:
+def test_library_snippet_is_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The lines for programs pass mypy --strict, and the restore point in them has a type."""
+    monkeypatch.chdir(ROOT)  # where mypy finds the package
     program = tmp_path / "program.py"
     program.write_text(SNIPPET + "\nreveal_type(point)\n")
 
