@@ -40,7 +40,7 @@ def test_what_lies_far_apart_is_not() -> None:
 def test_every_blob_is_in_one_span(places: list[tuple[bytes, int]]) -> None:
     """Each blob lies whole in exactly one span of its pack."""
     blobs = [at(pack, number * 1000, 1000) for pack, number in places]
-    found = []
+    found: list[tuple[bytes, Location]] = []
 
     for span in spans(blobs):
         for blob in span.blobs:
