@@ -39,6 +39,7 @@ from jetcore.model import (
     Level,
     OnProgress,
     Outcome,
+    PluginState,
     RestorePoint,
     RestoreReport,
     Secret,
@@ -61,6 +62,8 @@ from jetcore.state.settings import SettingsStore
 
 _log = logging.getLogger(__name__)
 
+#: What the names of plugins with dump engines begin with.
+_DUMP = "dump_"
 #: Says at a destination's root which server and destination it belongs to.
 MARKER = "jetcore-destination.json"
 
@@ -86,6 +89,7 @@ class Core:
         self.host = Host(name=platform.node())
         self._engine = make_engine(bootstrap.database_url)
         self._opened: dict[str, Destination] = {}
+        self._told_of_broken = False
         try:
             check_version(self._engine)
             self._key = master_key.load(bootstrap.master_key_file)
@@ -138,14 +142,29 @@ class Core:
 
     @cached_property
     def dump_engines(self) -> Mapping[str, DumpEngine]:
-        """The dump engines that this server uses, by name."""
+        """The dump engines that this server uses and that can be used, by name."""
+        return self._engines[0]
+
+    @cached_property
+    def _engines(self) -> tuple[Mapping[str, DumpEngine], Mapping[str, str]]:
+        """The dump engines that work; and, by name, why others do not: their databases are missing from backups."""
         found: dict[str, DumpEngine] = {}
+        broken = {
+            info.name.removeprefix(_DUMP): f"plugin {info.name} is left out: {info.reason}"
+            for info in self.plugins.infos
+            if info.name.startswith(_DUMP) and info.state is PluginState.BROKEN
+        }
         for name, kind in self.plugins.dump_engines().items():
-            settings = self.settings.load(self.plugins.plugin_of(kind), kind.Settings) if kind.Settings else None
-            engine = kind(settings, self.panel.database_auth(name))
-            if engine.available():
-                found[name] = engine
-        return found
+            try:
+                settings = self.settings.load(self.plugins.plugin_of(kind), kind.Settings) if kind.Settings else None
+                engine = kind(settings, self.panel.database_auth(name))
+                if engine.available():
+                    found[name] = engine
+            except JetcoreError as error:
+                broken[name] = str(error)
+            except Exception as error:  # a plugin can fail in any way
+                broken[name] = f"{type(error).__name__}: {error}"
+        return found, broken
 
     # Accounts --------------------------------------------------------------------------------------------------------
 
@@ -382,8 +401,14 @@ class Core:
         with self._task(TaskKind.BACKUP, name, config.name) as work:
             account = self.account(name)
             repository = self._repository_for_backup(account, config, place)
+            engines, broken = self._engines
             source = Source(
-                account=account, panel=self.panel, engines=self.dump_engines, host=self.host, contains=contains
+                account=account,
+                panel=self.panel,
+                engines=engines,
+                broken_engines=broken,
+                host=self.host,
+                contains=contains,
             )
             point = back_up(
                 source,
@@ -491,9 +516,22 @@ class Core:
         self.plugins.task_finished(TaskResult(task=ended, outcome=work.outcome, point=work.point))
         if alert is not None:
             self.plugins.alert_raised(alert)
-        for failure in self.plugins.take_failures():
+        self._tell_of_plugins()
+
+    def _tell_of_plugins(self) -> None:
+        """Raise an alert for each plugin that did not work, once as long as this core is open."""
+        told = [(f"Plugin {failure.plugin} failed", str(failure)) for failure in self.plugins.take_failures()]
+        if not self._told_of_broken:
+            self._told_of_broken = True
+            told += [
+                (f"Plugin {info.name} is left out", info.reason)
+                for info in self.plugins.infos
+                if info.state is PluginState.BROKEN
+            ]
+        if told:
             with writing(self._engine) as connection:
-                alerts.add(connection, Level.WARNING, f"Plugin {failure.plugin} failed", str(failure))
+                for title, message in told:
+                    alerts.add(connection, Level.WARNING, title, message)
 
 
 @attrs.define

@@ -39,6 +39,8 @@ class Source:
     panel: Panel
     #: Dump engines by name.
     engines: Mapping[str, DumpEngine]
+    #: Dump engines that this server uses and that do not work, by name, with the reason.
+    broken_engines: Mapping[str, str] = attrs.field(factory=dict)
     host: Host
     contains: Contains = Contains.FULL
 
@@ -155,6 +157,8 @@ def _save_parts(source: Source, writer: Writer, past: _Past, progress: OnProgres
         else:
             yield _attempt(part, partial(_save_files, part, account, panel, writer))
     if source.contains & DATABASE_KINDS:
+        for name, reason in source.broken_engines.items():
+            yield _Saved(_failed(Part(Contains.DATABASES, "", name), f"{name}: {reason}"))
         for engine in source.engines.values():
             yield from _save_databases(source, engine, writer, progress)
 

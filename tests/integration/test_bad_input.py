@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sqlite3
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -87,6 +89,22 @@ def test_a_vanished_account_is_said_to_be_gone(server: Server, alice: Path) -> N
     assert said.status == 5
     assert "no longer on this server" in said.err
     assert "jetcore restore alice" in said.err
+
+
+def test_a_broken_dump_plugin_makes_points_partial(server: Server, alice: Path) -> None:
+    """Databases that a broken plugin would have dumped are missing, and neither point nor alerts are silent about it."""
+    server.ok("plugins", "enable", "dump_mysql")
+    with contextlib.closing(sqlite3.connect(server.home / "state.db", isolation_level=None)) as database:
+        database.execute(
+            "INSERT INTO settings (section, version, document, changed, changed_by)"
+            " VALUES ('dump_mysql', 1, '{\"sokket\": 1}', '2026-01-01 00:00:00', 'hand')"
+        )
+
+    said = server("backup", "alice")
+
+    assert said.status == 3
+    assert "sokket" in said.err
+    assert server.ok("points", "alice", "--json").json[0]["outcome"] == "partial"
 
 
 @pytest.mark.parametrize("home", ["symlink", "missing", "/"])
