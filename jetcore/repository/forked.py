@@ -46,6 +46,10 @@ class ForkedSealer(Sealer):
     """Seals in a child process. To be made while the process has a single thread."""
 
     def __init__(self, files: Files, crypter: Crypter, level: int, on_stored: OnStored) -> None:
+        """Start the child.
+
+        :raises OSError: The system does not give another process, or not the memory for it.
+        """
         self._on_stored = on_stored
         self._ring = mmap.mmap(-1, _SLOTS * _SLOT)
         self._view = memoryview(self._ring)
@@ -59,10 +63,17 @@ class ForkedSealer(Sealer):
         self._error: JetcoreError | None = None
         self._socket, childs_end = socket.socketpair()
         parent = os.getpid()
-        self._pid = os.fork()
-        if not self._pid:
-            _Child(self._view, childs_end, parent).run(files, crypter, level)
-        childs_end.close()
+        try:
+            self._pid = os.fork()
+        except OSError:
+            self._socket.close()
+            self._free_memory()
+            raise
+        else:
+            if not self._pid:
+                _Child(self._view, childs_end, parent).run(files, crypter, level)
+        finally:
+            childs_end.close()
 
     def put(self, kind: BlobType, blob_id: BlobId, data: Data) -> None:
         length = len(data)
@@ -89,10 +100,17 @@ class ForkedSealer(Sealer):
     def close(self) -> None:
         if not self._pid:
             return
-        self._socket.close()  # the child ends when it has stored what it is storing
+        # The child ends when it has stored what it is storing just now. Closing alone would not tell it so while a
+        # process that was forked meanwhile still has our end.
+        with contextlib.suppress(OSError):  # it has gone already
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
         os.waitpid(self._pid, 0)
         self._pid = 0
         self._slot = None
+        self._free_memory()
+
+    def _free_memory(self) -> None:
         self._view.release()
         self._ring.close()
 

@@ -7,7 +7,8 @@ import re
 
 _NS = 1_000_000_000
 _DAY = 86_400
-_TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):(\d\d))")
+_SECONDS = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)", re.ASCII)
+_REST = re.compile(r"(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):(\d\d))", re.ASCII)
 #: Days from the first of March of year 0 to 1970.
 _TO_1970 = 719_468
 #: Days of 400 years, after which the calendar repeats.
@@ -59,21 +60,27 @@ def _days(year: int, month: int, day: int) -> int:
     return era * _ERA + 365 * year + year // 4 - year // 100 + (153 * month + 2) // 5 + day - 1 - _TO_1970
 
 
-@functools.lru_cache(maxsize=8192)
 def parse_time(text: str) -> int:
     """Return the nanoseconds since 1970 of a time with any offset.
 
     :raises ValueError: It is not a time of RFC 3339.
     """
-    match = _TIME.fullmatch(text)
-    if match is None:
+    seconds = _parse_seconds(text[:19])
+    rest = _REST.fullmatch(text, 19)
+    if rest is None:
         raise ValueError(f"{text!r} is not a time of RFC 3339")
-    year, month, day, hours, minutes, seconds = map(int, match.groups()[:6])
-    fraction, sign, offset_hours, offset_minutes = match.groups()[6:]
-    if not (1 <= month <= 12 and 1 <= day <= 31 and hours <= 23 and minutes <= 59 and seconds <= 59):
-        raise ValueError(f"{text!r} is not a time of RFC 3339")
-    total = _days(year, month, day) * _DAY + hours * 3600 + minutes * 60 + seconds
+    fraction, sign, hours, minutes = rest.groups()
     if sign:
-        offset = int(offset_hours) * 3600 + int(offset_minutes) * 60
-        total += offset if sign == "-" else -offset
-    return total * _NS + (int(fraction.ljust(9, "0")) if fraction else 0)
+        offset = int(hours) * 3600 + int(minutes) * 60
+        seconds += offset if sign == "-" else -offset
+    return seconds * _NS + (int(fraction.ljust(9, "0")) if fraction else 0)
+
+
+@functools.lru_cache(maxsize=8192)
+def _parse_seconds(text: str) -> int:
+    match = _SECONDS.fullmatch(text)
+    if match is not None:
+        year, month, day, hours, minutes, seconds = map(int, match.groups())
+        if 1 <= month <= 12 and 1 <= day <= 31 and hours <= 23 and minutes <= 59 and seconds <= 59:
+            return _days(year, month, day) * _DAY + hours * 3600 + minutes * 60 + seconds
+    raise ValueError(f"{text!r} is not a time of RFC 3339")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -123,7 +124,7 @@ class Writer:
         self._check()
         try:
             if self._held:
-                self._start(InlineSealer(self._files, self._crypter, self._level, self._on_stored))
+                self._start(fork=False)
             if self._sealer is not None:
                 self._sealer.flush()
             self._list_packs()
@@ -182,10 +183,15 @@ class Writer:
         self._held.append((kind, new_id, bytes(data)))
         self._held_bytes += len(data)
         if self._held_bytes >= FORK_BYTES:
-            sealer = ForkedSealer if can_fork(self._files) else InlineSealer
-            self._start(sealer(self._files, self._crypter, self._level, self._on_stored))
+            self._start(fork=can_fork(self._files))
 
-    def _start(self, sealer: Sealer) -> None:
+    def _start(self, *, fork: bool) -> None:
+        sealer: Sealer | None = None
+        if fork:
+            with contextlib.suppress(OSError):  # too many processes, or too little memory for another one
+                sealer = ForkedSealer(self._files, self._crypter, self._level, self._on_stored)
+        if sealer is None:
+            sealer = InlineSealer(self._files, self._crypter, self._level, self._on_stored)
         self._sealer = sealer
         held, self._held = self._held, []
         for kind, new_id, data in held:

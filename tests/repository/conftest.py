@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import attrs
 import pytest
+from hypothesis import settings
 
 from jetcore.destinations import LocalDestination, LocalSettings
 from jetcore.model import Secret
@@ -13,6 +14,10 @@ from jetcore.repository import Node, Repository, Snapshot, encode_node, encode_t
 from jetcore.testing.memory import MemoryDestination
 
 PASSWORD = Secret("correct horse")
+
+# How long an example takes says nothing about right or wrong, least of all on a busy machine.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(autouse=True)

@@ -299,6 +299,36 @@ def test_small_runs_do_not_fork(local, repository, save):
         assert isinstance(writer._sealer, ForkedSealer)
 
 
+def test_a_fork_that_fails(repository, monkeypatch):
+    """Where the system gives no other process, this one does the work."""
+
+    def no_process():
+        raise BlockingIOError("Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, "fork", no_process)
+    with repository.writer() as writer:
+        ids = [writer.save_data(data) for data in LARGE]
+        assert isinstance(writer._sealer, InlineSealer)
+
+    assert [repository.load_blob(blob) for blob in ids] == LARGE
+
+
+def test_forks_of_the_caller(repository, monkeypatch):
+    """A process that the caller forks meanwhile does not keep the sealer, and so the writer, from ending."""
+    monkeypatch.setattr(writer_module, "FORK_BYTES", 1)
+    reading, writing = os.pipe()
+    with repository.writer() as writer:
+        writer.save_data(b"x")
+        pid = os.fork()
+        if not pid:
+            os.close(writing)
+            os.read(reading, 1)  # until the end of the test
+            os._exit(0)
+    os.close(writing)
+    os.close(reading)
+    os.waitpid(pid, 0)
+
+
 def test_threads_forbid_forking(repository):
     """Beside another thread no process is forked."""
     done = threading.Event()
