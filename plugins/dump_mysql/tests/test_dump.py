@@ -324,6 +324,32 @@ def test_dump_without_opt_restores_the_same(
     assert contents("copy") == before
 
 
+def test_past_rows_come_back(server: MariaDB, engine: MysqlEngine) -> None:
+    """A system-versioned table keeps its past rows with their times."""
+    server.run(
+        "CREATE DATABASE shop; USE shop; CREATE TABLE t (id INT PRIMARY KEY, v INT) WITH SYSTEM VERSIONING;"
+        "INSERT INTO t VALUES (1, 1), (2, 2); UPDATE t SET v = 3 WHERE id = 1; DELETE FROM t WHERE id = 2;"
+    )
+    question = "SELECT *, ROW_START, ROW_END FROM t FOR SYSTEM_TIME ALL ORDER BY id, ROW_START"
+    before = server.run(question, "shop")
+    assert len(before) == 3
+
+    engine.restore("copy", opener(read_dump(engine, "shop")))
+
+    assert server.run(question, "copy") == before
+
+
+def test_past_rows_that_cannot_be_dumped_are_named(server: MariaDB, script: Callable[[str], str]) -> None:
+    """An older dump program leaves the past out, which makes the dump partial."""
+    server.run("CREATE DATABASE shop; CREATE TABLE shop.t (id INT) WITH SYSTEM VERSIONING")
+    older = VERSION.replace("10.11.6", "10.6.18")
+    engine = MysqlEngine(MysqlSettings(mysqldump=script(f'{older}echo; echo "-- Dump completed"')), server.auth)
+
+    _, missing = finish(engine, "shop")
+
+    assert missing == ("past rows of t: it takes mariadb-dump 10.11 to dump them",)
+
+
 def test_myisam_comes_back(server: MariaDB, engine: MysqlEngine, contents: Callable[[str], object]) -> None:
     """Tables of other engines keep their engine and their rows."""
     server.run(

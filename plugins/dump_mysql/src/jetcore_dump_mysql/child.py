@@ -76,6 +76,7 @@ class Child:
             )
         finally:
             os.close(descriptor)
+        self._output = self._process.stdout
         self._watch(self._process.stdout, EVENT_READ)
         self._watch(self._process.stderr, EVENT_READ)
 
@@ -102,14 +103,18 @@ class Child:
 
         :raises StalledError: Neither output nor errors came in time.
         """
+        while self._output is not None:
+            try:
+                data = os.read(self._output.fileno(), size)
+            except BlockingIOError:
+                self._wait_for_output()
+                continue
+            if data:
+                return data
+            self._selector.unregister(self._output)
+            self._output = None
         while self._selector.get_map():
-            for pipe in self._ready():
-                if pipe is self._process.stderr:
-                    self._keep_errors(pipe)
-                elif data := os.read(pipe.fileno(), size):
-                    return data
-                else:
-                    self._selector.unregister(pipe)
+            self._wait_for_output()
         return b""
 
     def exchange(self, pieces: Iterable[bytes]) -> bytes:
@@ -168,6 +173,11 @@ class Child:
         with contextlib.suppress(PermissionError):  # beyond the user's share of pipe memory: slower, not wrong
             fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         self._selector.register(pipe, events)
+
+    def _wait_for_output(self) -> None:
+        for pipe in self._ready():
+            if pipe is self._process.stderr:
+                self._keep_errors(pipe)
 
     def _ready(self) -> list[IO[bytes]]:
         events = self._selector.select(self._stall_timeout)

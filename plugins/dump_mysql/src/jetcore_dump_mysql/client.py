@@ -72,6 +72,26 @@ def reported(kind: type[JetcoreError], what: str) -> Iterator[None]:
 
 
 @attrs.frozen
+class DumpProgram:
+    """A kind of dump program."""
+
+    mariadb: bool
+    version: tuple[int, int]
+
+    @property
+    def arguments(self) -> list[str]:
+        """What it needs so that nothing of one server's transactions and statistics gets into another."""
+        if self.mariadb:
+            return []
+        return ["--set-gtid-purged=OFF", *(["--column-statistics=0"] if self.version >= (8, 0) else [])]
+
+    @property
+    def knows_history(self) -> bool:
+        """Whether it can dump the past rows of system-versioned tables."""
+        return self.mariadb and self.version >= (10, 11)
+
+
+@attrs.frozen
 class Client:
     """The client programs of a server."""
 
@@ -103,26 +123,21 @@ class Client:
         return _find(self.settings.mysqldump, ("mariadb-dump", "mysqldump"))
 
     @cached_property
-    def dump_arguments(self) -> tuple[str, ...]:
-        """The arguments that this kind of dump program needs for a dump that any server takes.
+    def dump_program(self) -> DumpProgram:
+        """What kind of program :attr:`mysqldump` is.
 
         :raises ClientError: It is not there, or is no dump program.
         """
         with self.start(self.mysqldump, ["--version"], stall_timeout=_VERSION_TIMEOUT) as child:
             try:
-                version = b"".join(iter(lambda: child.read(4096), b"")).decode(errors="replace")
+                text = b"".join(iter(lambda: child.read(4096), b"")).decode(errors="replace")
                 status = child.wait()
             except StalledError as error:
                 raise ClientError(f"{self.mysqldump} does not answer when asked for its version") from error
-        found = re.search(r"(?:Distrib|Ver|from) (\d+)\.\d+\.\d+", version)
+        found = re.search(r"(?:Distrib|from) (\d+)\.(\d+)", text) or re.search(r"Ver (\d+)\.(\d+)\.\d", text)
         if status or found is None:
-            raise ClientError(
-                f"{self.mysqldump} is not a dump program: asked for its version it said {version[:200]!r}"
-            )
-        if "MariaDB" in version:
-            return ()
-        # Of another server's transactions and statistics nothing may come into the one that is restored into.
-        return ("--set-gtid-purged=OFF", *(["--column-statistics=0"] if int(found[1]) >= 8 else []))
+            raise ClientError(f"{self.mysqldump} is not a dump program: asked for its version it said {text[:200]!r}")
+        return DumpProgram("MariaDB" in text, (int(found[1]), int(found[2])))
 
     def start(
         self, program: str, arguments: Sequence[str], *, writable: bool = False, stall_timeout: float = 0

@@ -63,6 +63,10 @@ class MysqlDump(DumpStream):
         self._waiting = head(schema)
         self._sizes: list[int] = []
         self._missing = [f"view {name!r}: {reason}" for name, reason in schema.broken_views.items()]
+        if schema.versioned and not client.dump_program.knows_history:
+            self._missing.append(
+                f"past rows of {', '.join(schema.versioned)}: it takes mariadb-dump 10.11 to dump them"
+            )
         self._broken: DumpError | None = None
         self._section: _Section | None = None
         self._next_section()
@@ -147,7 +151,7 @@ class _Section:
             data = self.child.read(size)
         except StalledError as error:
             raise self._client.stalled(self._client.mysqldump) from error
-        self._end = (self._end + data)[-_END_BYTES:]
+        self._end = data[-_END_BYTES:] if len(data) >= _END_BYTES else (self._end + data)[-_END_BYTES:]
         return data
 
     def check(self, *, force: bool) -> list[str]:
@@ -202,7 +206,7 @@ def _commands(client: Client, database: str, schema: Schema) -> list[list[str]]:
     """Return the arguments of the dump program for each section, empty for one that has nothing in it."""
     settings = client.settings
     common = ["--quick", "--hex-blob", "--default-character-set=utf8mb4", "--skip-dump-date", "--no-tablespaces"]
-    common += [*client.packet, *client.dump_arguments]
+    common += [*client.packet, *client.dump_program.arguments]
     if not settings.opt:
         common = ["--skip-opt", "--create-options", "--set-charset", "--add-drop-table", *common]
     if settings.force:
@@ -213,6 +217,8 @@ def _commands(client: Client, database: str, schema: Schema) -> list[list[str]]:
         common += ["--skip-lock-tables", "--single-transaction"]
     views = [*schema.views, *schema.broken_views]
     rows = ["--skip-triggers", *(f"--ignore-table={database}.{view}" for view in views)]
+    if schema.versioned and client.dump_program.knows_history:
+        rows.append("--dump-history")
     if not schema.non_transactional:
         rows.append("--order-by-primary")  # costs nothing in InnoDB, which keeps rows in that order; MyISAM would sort
     no_tables = ["--no-data", "--no-create-info"]

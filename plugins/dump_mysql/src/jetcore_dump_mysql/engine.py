@@ -59,7 +59,7 @@ class MysqlEngine(DumpEngine):
 
     def probe(self) -> EngineProbe:
         with reported(DumpError, f"the MySQL server at {self._client.server} cannot be looked at"):
-            self._client.dump_arguments  # noqa: B018  # raises if the program is missing or another
+            self._client.dump_program  # noqa: B018  # raises if the program is missing or another
             rows = self._client.query(_PROBE)
         found: dict[str, list[str]] = {"version": [], "privilege": [], "table": [], "count": [], "database": []}
         for kind, value in rows:

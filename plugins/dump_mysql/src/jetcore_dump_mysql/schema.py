@@ -20,6 +20,8 @@ class Schema:
     collation: str
     #: Each table (base tables and sequences) with its engine and the time when it was made or altered.
     tables: Mapping[str, tuple[str, str]]
+    #: Tables that keep their past rows.
+    versioned: tuple[str, ...]
     #: Views that work.
     views: tuple[str, ...]
     #: Views that do not, each with what the server says of it: a table, column or definer is gone.
@@ -43,15 +45,17 @@ def read_schema(client: Client, database: str) -> Schema | None:
         f"""
         SELECT 'schema', DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME, ''
             FROM information_schema.SCHEMATA WHERE {same("SCHEMA_NAME", database)};
-        SELECT IF(TABLE_TYPE = 'VIEW', 'view', 'table'), TABLE_NAME,
-            IF(TABLE_TYPE = 'SEQUENCE', TABLE_TYPE, IFNULL(ENGINE, '')), IFNULL(CREATE_TIME, '')
+        SELECT CASE TABLE_TYPE WHEN 'VIEW' THEN 'view' WHEN 'SYSTEM VERSIONED' THEN 'versioned' ELSE 'table' END,
+            TABLE_NAME, IF(TABLE_TYPE = 'SEQUENCE', TABLE_TYPE, IFNULL(ENGINE, '')), IFNULL(CREATE_TIME, '')
             FROM information_schema.TABLES WHERE {same("TABLE_SCHEMA", database)} AND TABLE_TYPE <> 'TEMPORARY';
         SELECT 'programs', COUNT(*), '', '' FROM information_schema.TRIGGERS WHERE {same("TRIGGER_SCHEMA", database)};
         SELECT 'programs', COUNT(*), '', '' FROM information_schema.ROUTINES WHERE {same("ROUTINE_SCHEMA", database)};
         SELECT 'events', COUNT(*), '', '' FROM information_schema.EVENTS WHERE {same("EVENT_SCHEMA", database)};
         """  # noqa: S608  # quoted by same()
     )
-    kinds: dict[str, list[tuple[str, ...]]] = {"schema": [], "table": [], "view": [], "programs": [], "events": []}
+    kinds: dict[str, list[tuple[str, ...]]] = {
+        kind: [] for kind in ("schema", "table", "versioned", "view", "programs", "events")
+    }
     for kind, *values in rows:
         kinds[kind].append(tuple(values))
     if not kinds["schema"]:
@@ -62,7 +66,8 @@ def read_schema(client: Client, database: str) -> Schema | None:
     return Schema(
         charset=charset,
         collation=collation,
-        tables={name: (engine, created) for name, engine, created in kinds["table"]},
+        tables={name: (engine, created) for name, engine, created in kinds["table"] + kinds["versioned"]},
+        versioned=tuple(sorted(name for name, _, _ in kinds["versioned"])),
         views=tuple(name for name in views if name not in broken),
         broken_views=broken,
         programs=sum(int(count) for count, _, _ in kinds["programs"]),
