@@ -7,6 +7,7 @@ import fcntl
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterable, Sequence
 from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 from types import TracebackType
@@ -16,6 +17,9 @@ import attrs
 
 #: Room in a pipe: fewer turns of the loop than with the 64 KiB that Linux gives by itself.
 _PIPE_BYTES = 1 << 20
+#: The programs write 4 KiB at a time. Being woken for each of them costs both sides more than a moment's patience, in
+#: which the pipe by far does not fill up.
+_GATHER_SECONDS = 0.001
 #: How much of the error output is kept: its beginning, where the cause is.
 _ERRORS_KEPT = 1 << 16
 
@@ -175,7 +179,10 @@ class Child:
         self._selector.register(pipe, events)
 
     def _wait_for_output(self) -> None:
-        for pipe in self._ready():
+        ready = self._ready()
+        if self._output in ready:
+            time.sleep(_GATHER_SECONDS)
+        for pipe in ready:
             if pipe is self._process.stderr:
                 self._keep_errors(pipe)
 
