@@ -36,9 +36,10 @@ class Repository:
         """Not for callers: use :meth:`init` or :meth:`open`."""
         self.keys = keys
         self.config = config
-        self._files = files
-        self._crypter = Crypter(keys)
-        self._stored_index = StoredIndex(files, self._crypter)
+        #: For the operations on whole repositories (check, prune …), as are the two below.
+        self.files = files
+        self.crypter = Crypter(keys)
+        self.stored_index = StoredIndex(files, self.crypter)
 
     @classmethod
     def init(cls, destination: Destination, prefix: str, password: Secret) -> Self:
@@ -99,16 +100,21 @@ class Repository:
         return self.config.id
 
     @property
+    def place(self) -> str:
+        """Where the repository is at its destination, for messages."""
+        return self.files.path("")
+
+    @property
     def fork_safe(self) -> bool:
         """Whether a forked child may go on reading from it."""
-        return self._files.destination.fork_safe
+        return self.files.destination.fork_safe
 
     def lock(self, *, exclusive: bool = False) -> Lock:
         """Take a lock; a context manager. Readers take one so that nothing is pruned under their hands.
 
         :raises RepositoryLockedError: Somebody else holds a lock that forbids it.
         """
-        return Lock(self._files, self._crypter, exclusive=exclusive)
+        return Lock(self.files, self.crypter, exclusive=exclusive)
 
     def writer(self, *, level: int = DEFAULT_LEVEL) -> Writer:
         """Return a writer, which holds a lock and has loaded the index; use it as a context manager.
@@ -118,21 +124,21 @@ class Repository:
         """
         if self.config.version != VERSION:
             raise RepositoryError(
-                f"the repository at {self._files.path('')} is of version {self.config.version}, which is only read",
+                f"the repository at {self.files.path('')} is of version {self.config.version}, which is only read",
                 hint="`restic migrate upgrade_repo_v2` brings it to version 2",
             )
-        return Writer(self._files, self._crypter, self._stored_index, seed=self.config.polynomial, level=level)
+        return Writer(self.files, self.crypter, self.stored_index, seed=self.config.polynomial, level=level)
 
     def snapshots(self) -> list[Snapshot]:
         """Return the snapshots that can be read, oldest first. :meth:`damaged_snapshots` has the others."""
-        found = [self._load_snapshot(snapshot_id) for snapshot_id in self._files.list(Kind.SNAPSHOT)]
+        found = [self._load_snapshot(snapshot_id) for snapshot_id in self.files.list(Kind.SNAPSHOT)]
         return sorted(
             (snapshot for snapshot in found if isinstance(snapshot, Snapshot)), key=lambda found: (found.time, found.id)
         )
 
     def damaged_snapshots(self) -> dict[str, str]:
         """Return what is wrong with the snapshot files that cannot be read, by their ids."""
-        found = {snapshot_id: self._load_snapshot(snapshot_id) for snapshot_id in self._files.list(Kind.SNAPSHOT)}
+        found = {snapshot_id: self._load_snapshot(snapshot_id) for snapshot_id in self.files.list(Kind.SNAPSHOT)}
         return {
             snapshot_id: damage.message
             for snapshot_id, damage in found.items()
@@ -141,8 +147,8 @@ class Repository:
 
     def damaged_indexes(self) -> dict[str, str]:
         """Return what is wrong with the index files that cannot be read, by their ids."""
-        self._stored_index.refresh()
-        return dict(self._stored_index.damaged)
+        self.stored_index.refresh()
+        return dict(self.stored_index.damaged)
 
     def snapshot(self, id_or_prefix: str) -> Snapshot:
         """Return one snapshot.
@@ -151,7 +157,7 @@ class Repository:
         :raises BadInputError: There is none, or several.
         :raises CorruptRepositoryError: Its file is damaged.
         """
-        ids = sorted(self._files.list(Kind.SNAPSHOT))
+        ids = sorted(self.files.list(Kind.SNAPSHOT))
         matching = [snapshot_id for snapshot_id in ids if snapshot_id.startswith(id_or_prefix.lower())]
         if len(matching) == 1:
             found = self._load_snapshot(matching[0])
@@ -170,7 +176,7 @@ class Repository:
 
     def has_blob(self, blob: BlobId, kind: BlobType | None = None) -> bool:
         """Say whether a blob, of any kind if none is given, is in the index."""
-        return self._stored_index.index.contains(blob, kind)
+        return self.stored_index.index.contains(blob, kind)
 
     def load_blob(self, blob: BlobId, kind: BlobType | None = None) -> bytes:
         """Return the contents of a blob, of any kind if none is given, checked against its id.
@@ -178,33 +184,35 @@ class Repository:
         :raises CorruptRepositoryError: It is missing or damaged; the message names the pack.
         """
         location = self._locate(blob, kind)
-        path = self._files.path(pack_name(location.pack))
+        path = self.files.path(pack_name(location.pack))
         try:
             sealed = self._read(path, location.offset, location.length)
         except CorruptRepositoryError:
-            if self._stored_index.refresh():  # pruned since, and the blob may now lie in another pack
+            if self.stored_index.refresh():  # pruned since, and the blob may now lie in another pack
                 return self.load_blob(blob, kind)
             raise
         return self._contents(sealed, blob, location, path)
 
-    def load_blobs(self, blobs: Iterable[BlobId]) -> Iterator[tuple[BlobId, bytes | CorruptRepositoryError]]:
-        """Yield data blobs with their contents, each once, in the order in which they are best read.
+    def load_blobs(
+        self, blobs: Iterable[BlobId], kind: BlobType = BlobType.DATA
+    ) -> Iterator[tuple[BlobId, bytes | CorruptRepositoryError]]:
+        """Yield blobs with their contents, each once, in the order in which they are best read.
 
         A blob that is missing or damaged comes with the error that names the pack, so that the others still come.
         """
         located: list[tuple[BlobId, Location]] = []
         for blob in set(blobs):
             try:
-                located.append((blob, self._locate(blob, BlobType.DATA)))
+                located.append((blob, self._locate(blob, kind)))
             except CorruptRepositoryError as error:
                 yield blob, error
         for span in spans(located):
-            path = self._files.path(pack_name(span.pack))
+            path = self.files.path(pack_name(span.pack))
             try:
                 sealed = memoryview(self._read(path, span.offset, span.length))
             except CorruptRepositoryError:
                 # Cut short, perhaps behind some of the blobs.
-                yield from ((blob, self._try_load(blob)) for blob, _ in span.blobs)
+                yield from ((blob, self._try_load(blob, kind)) for blob, _ in span.blobs)
                 continue
             for blob, location in span.blobs:
                 start = location.offset - span.offset
@@ -248,16 +256,16 @@ class Repository:
         return node
 
     def _locate(self, blob: BlobId, kind: BlobType | None) -> Location:
-        location = self._stored_index.index.find(blob, kind)
-        if location is None and self._stored_index.refresh():  # written by another process since
-            location = self._stored_index.index.find(blob, kind)
+        location = self.stored_index.index.find(blob, kind)
+        if location is None and self.stored_index.refresh():  # written by another process since
+            location = self.stored_index.index.find(blob, kind)
         if location is None:
-            damaged = "; ".join(self._stored_index.damaged.values())
-            raise CorruptRepositoryError(f"blob {blob.hex()} is in no index of {self._files.path('')}", hint=damaged)
+            damaged = "; ".join(self.stored_index.damaged.values())
+            raise CorruptRepositoryError(f"blob {blob.hex()} is in no index of {self.files.path('')}", hint=damaged)
         return location
 
     def _read(self, path: str, offset: int, length: int) -> bytes:
-        destination = self._files.destination
+        destination = self.files.destination
         try:
             return destination.get(path, offset, length)
         except ObjectNotFoundError as error:
@@ -270,15 +278,15 @@ class Repository:
                 raise
             raise CorruptRepositoryError(f"{path} is damaged: it was cut short to {size} bytes") from error
 
-    def _try_load(self, blob: BlobId) -> bytes | CorruptRepositoryError:
+    def _try_load(self, blob: BlobId, kind: BlobType) -> bytes | CorruptRepositoryError:
         try:
-            return self.load_blob(blob, BlobType.DATA)
+            return self.load_blob(blob, kind)
         except CorruptRepositoryError as error:
             return error
 
     def _contents(self, sealed: Data, wanted: BlobId, location: Location, path: str) -> bytes:
         try:
-            contents = self._crypter.unseal(sealed)
+            contents = self.crypter.unseal(sealed)
             if location.uncompressed_length:
                 contents = decompress(contents, length=location.uncompressed_length)
         except (UnsealError, CorruptRepositoryError) as error:
@@ -290,7 +298,7 @@ class Repository:
     def _load_snapshot(self, snapshot_id: str) -> Snapshot | CorruptRepositoryError | None:
         """Return the snapshot, or what is wrong with its file, or None if it has just been removed."""
         try:
-            document = self._files.load(Kind.SNAPSHOT, snapshot_id, self._crypter)
+            document = self.files.load(Kind.SNAPSHOT, snapshot_id, self.crypter)
         except ObjectNotFoundError:
             return None
         except CorruptRepositoryError as error:
@@ -298,7 +306,7 @@ class Repository:
         try:
             return decode_snapshot(snapshot_id, document)
         except CorruptRepositoryError as error:
-            return self._files.corrupt(Kind.SNAPSHOT, snapshot_id, error)
+            return self.files.corrupt(Kind.SNAPSHOT, snapshot_id, error)
 
 
 def _common_start(a: str, b: str) -> int:

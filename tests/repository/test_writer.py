@@ -78,12 +78,12 @@ def test_packs_are_whole(way, local, repository):
     listed = set()
     packs = list(local.list("repo/data/"))
     for info in packs:
-        blobs = read_header(local.get(info.name), repository._crypter)
+        blobs = read_header(local.get(info.name), repository.crypter)
         assert len({blob.type for blob in blobs}) == 1
         listed |= {(blob.type, blob.id) for blob in blobs}
         for blob in blobs:
             assert repository._locate(blob.id, blob.type)[1:] == blob[2:]
-    assert listed == set(repository._stored_index.index)
+    assert listed == set(repository.stored_index.index)
     assert len(listed) == len(LARGE) + 1
     assert max(info.bytes for info in packs) < 18 << 20
     assert len(packs) == 3
@@ -160,7 +160,7 @@ def test_empty_and_tiny_blobs(way, repository):
 
     assert repository.load_blob(empty) == b""
     assert repository.load_blob(ids[39_999]) == b"39999"
-    assert len(list(repository._stored_index.index)) == 40_001
+    assert len(list(repository.stored_index.index)) == 40_001
 
 
 def test_streams(way, repository):
