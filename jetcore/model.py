@@ -290,6 +290,8 @@ class RestoreReport:
     point: str
     outcome: Outcome
     parts: tuple[PartReport, ...]
+    #: What was left out on purpose, a sentence each: setuid bits, sockets.
+    notes: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True)

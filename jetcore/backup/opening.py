@@ -168,8 +168,8 @@ def open_root(path: Path, *, base: Path = Path("/")) -> Folder:
     """Open the folder that the reading begins at.
 
     :param path: Absolute path of the folder.
-    :param base: A folder above it that the administrator vouches for: links on the way there are followed, links on the
-        way from there are refused.
+    :param base: A folder above it that the administrator vouches for: links on the way there are followed. On the way
+        from there, a link is followed only where nobody but root could have put it: ``/home`` may well be one.
     :raises SourceError: It is missing, the root directory, no folder, or can only be reached through a symbolic link.
     """
     if not path.is_absolute() or ".." in path.parts or not path.is_relative_to(base):
@@ -184,8 +184,10 @@ def open_root(path: Path, *, base: Path = Path("/")) -> Folder:
     for part in path.relative_to(base).parts:
         walked /= part
         above = descriptor
+        # The home itself is never a link; above it, a link that only root can have put there leads where root wants.
+        flags = _FOLDER & ~os.O_NOFOLLOW if walked != path and _is_roots_alone(above) else _FOLDER
         try:
-            descriptor = _open_quietly(os.fsencode(part), _FOLDER, above)
+            descriptor = _open_quietly(os.fsencode(part), flags, above)
         except OSError as error:
             raise _root_error(walked, error, path) from error
         finally:
@@ -198,6 +200,12 @@ def open_root(path: Path, *, base: Path = Path("/")) -> Folder:
             hint="correct the home directory of the account",
         )
     return Folder(b"", facts, None, descriptor)
+
+
+def _is_roots_alone(descriptor: int) -> bool:
+    """Say whether only root can put something into a folder."""
+    facts = os.fstat(descriptor)
+    return facts.st_uid == 0 and not facts.st_mode & 0o022
 
 
 def _root_error(at: Path, error: OSError, path: Path) -> SourceError:

@@ -245,7 +245,15 @@ def _save_dump(part: Part, engine: DumpEngine, writer: Writer, progress: OnProgr
             return piece
 
         content, size = writer.save_stream(read)
-    report = PartReport(part=part, outcome=Outcome.COMPLETED, path=f"/{path}", files=1, bytes=size)
+        missing = tuple(stream.missing)
+    report = PartReport(
+        part=part,
+        outcome=Outcome.PARTIAL if missing else Outcome.COMPLETED,
+        path=f"/{path}",
+        files=1,
+        bytes=size,
+        messages=missing,
+    )
     return _Saved(report, {path: generated_file(content, size)})
 
 

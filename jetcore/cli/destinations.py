@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from jetcore.cli.session import Group, Session, pass_session
+from jetcore.cli.session import Group, Session, pass_session, settings_text
 
 
 @click.group(cls=Group)
@@ -25,7 +25,7 @@ def list_(session: Session) -> None:
                 "NAME": lambda config: config.name,
                 "TYPE": lambda config: config.type,
                 "DEFAULT": lambda config: "yes" if config.default else "no",
-                "SETTINGS": lambda config: str(config.settings),
+                "SETTINGS": lambda config: settings_text(config.settings),
             },
             empty="There is no destination; add one with: jetcore destinations add",
         )

@@ -124,6 +124,13 @@ def time_text(time: datetime) -> str:
     return time.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
+def settings_text(settings: object) -> str:
+    """Return the settings of a destination or another object in one line; secrets stay masked."""
+    if settings is None:
+        return "-"
+    return ", ".join(f"{field.name}={getattr(settings, field.name)}" for field in attrs.fields(type(settings)))  # type: ignore[arg-type]  # a settings class is an attrs class
+
+
 def _table(values: Sequence[object], columns: Mapping[str, Callable[[Any], str]]) -> str:
     rows = [
         list(columns),

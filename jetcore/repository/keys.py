@@ -42,6 +42,8 @@ class _Scrypt:
 
 #: What OWASP advises for scrypt with 32 MiB of memory.
 _COST = _Scrypt(n=1 << 15, r=8, p=3)
+#: For a password of 32 random bytes: nobody can try those out, however little each try costs.
+_COST_OF_RANDOM = _Scrypt(n=1 << 10, r=8, p=1)
 
 
 def username() -> str:
@@ -53,18 +55,22 @@ def username() -> str:
         return str(uid)
 
 
-def add_key(files: Files, keys: MasterKeys, password: Secret) -> str:
-    """Store *keys* sealed under *password* and return the key file's id."""
+def add_key(files: Files, keys: MasterKeys, password: Secret, *, random: bool = False) -> str:
+    """Store *keys* sealed under *password* and return the key file's id.
+
+    :param random: Whether the password is 32 random bytes or more, which need no costly derivation to be safe.
+    """
     salt = os.urandom(_SALT)
-    sealed = _COST.derive(password, salt).seal(keys.to_json())
+    cost = _COST_OF_RANDOM if random else _COST
+    sealed = cost.derive(password, salt).seal(keys.to_json())
     document = {
         "created": encode_datetime(datetime.now(UTC)),
         "username": username(),
         "hostname": os.uname().nodename,
         "kdf": "scrypt",
-        "N": _COST.n,
-        "r": _COST.r,
-        "p": _COST.p,
+        "N": cost.n,
+        "r": cost.r,
+        "p": cost.p,
         "salt": base64.b64encode(salt).decode(),
         "data": base64.b64encode(sealed).decode(),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator
 from typing import Self
 
@@ -10,6 +11,7 @@ from jetcore.errors import (
     BadInputError,
     CorruptRepositoryError,
     DestinationError,
+    JetcoreError,
     NoRepositoryError,
     ObjectNotFoundError,
     RepositoryError,
@@ -42,10 +44,11 @@ class Repository:
         self.stored_index = StoredIndex(files, self.crypter)
 
     @classmethod
-    def init(cls, destination: Destination, prefix: str, password: Secret) -> Self:
+    def init(cls, destination: Destination, prefix: str, password: Secret, *, random_password: bool = False) -> Self:
         """Make a new repository and return it.
 
         :param prefix: Folder at the destination, ending in ``/``; or ``""`` for its root.
+        :param random_password: Whether *password* is 32 random bytes or more; it then costs little to open it.
         :raises RepositoryError: There is one already, or something that may be the rest of one.
         """
         files = Files(destination, prefix)
@@ -61,8 +64,14 @@ class Repository:
             files.delete(Kind.KEY, half_made)
         keys = MasterKeys.generate()
         config = Config.generate()
-        add_key(files, keys, password)
-        destination.put(files.path(CONFIG), Crypter(keys).seal(config.encode()))
+        add_key(files, keys, password, random=random_password)
+        try:
+            destination.put(files.path(CONFIG), Crypter(keys).seal(config.encode()))
+        except JetcoreError:
+            # Half a config would keep the repository from being made at the next attempt.
+            with contextlib.suppress(JetcoreError):
+                destination.delete(files.path(CONFIG))
+            raise
         return cls(files, keys, config)
 
     @classmethod

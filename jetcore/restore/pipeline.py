@@ -32,9 +32,11 @@ from jetcore.model import (
     RestoreReport,
 )
 from jetcore.repository import Node, Repository, Snapshot
+from jetcore.restore.report import RestoredTree
 from jetcore.restore.stream import StoredFile
 from jetcore.restore.writer import restore_tree
 
+_MOST_MESSAGES = 100
 #: Databases need their files on disk before, users their databases, cron everything.
 _ORDER = (
     Contains.CONFIG,
@@ -96,9 +98,8 @@ def restore_to_directory(
         only = tuple(b"homedir/" + path for path in wanted.paths)
     elif wanted.parts:
         only = tuple(report.path.lstrip("/").encode() for report in reports if report.path)
-    target.mkdir(mode=0o700, parents=True, exist_ok=True)
     done = restore_tree(repository, snapshot.tree, target, only=only, on_progress=progress)
-    problems = tuple(str(problem) for problem in done.problems)
+    problems = _messages(done)
     outcome = Outcome.PARTIAL if problems else Outcome.COMPLETED
     whole = Part(Contains.HOMEDIR) if wanted.paths else None
     parts = tuple(
@@ -107,7 +108,11 @@ def restore_to_directory(
         if whole is None or report.part == whole
     )
     return RestoreReport(
-        account=account, point=snapshot.id, outcome=Outcome.of_all([part.outcome for part in parts]), parts=parts
+        account=account,
+        point=snapshot.id,
+        outcome=Outcome.of_all([part.outcome for part in parts]),
+        parts=parts,
+        notes=done.notes,
     )
 
 
@@ -148,9 +153,17 @@ def restore_account(
         now=present,
         on_progress=on_progress,
     )
+    for report in reports:
+        # Before the databases: a view cannot be made without its definer. The grants on what is in them follow.
+        if report.part.kind is Contains.DATABASE_USERS:
+            work.part(report)
     done = tuple(work.part(report) for report in sorted(reports, key=lambda report: _ORDER.index(report.part.kind)))
     return RestoreReport(
-        account=account, point=snapshot.id, outcome=Outcome.of_all([part.outcome for part in done]), parts=done
+        account=account,
+        point=snapshot.id,
+        outcome=Outcome.of_all([part.outcome for part in done]),
+        parts=done,
+        notes=tuple(work.notes),
     )
 
 
@@ -159,12 +172,20 @@ def _select(manifest: Manifest, wanted: Wanted) -> Sequence[PartReport]:
         wanted = attrs.evolve(wanted, parts=("homedir",))
     if not wanted.parts:
         return manifest.parts
+    chosen = {report.part for label in wanted.parts for report in _matching(manifest, label)}
+    return [report for report in manifest.parts if report.part in chosen]
+
+
+def _matching(manifest: Manifest, label: str) -> Sequence[PartReport]:
+    """Return the parts that *label* means: by label, by kind, or by a name without the account's own in front."""
+    kind, colon, name = label.partition(":")
+    for meant in (label, f"{kind}{colon}{manifest.account.name}_{name}"):
+        found = [report for report in manifest.parts if report.part.matches(meant)]
+        if found:
+            return found
     labels = [str(report.part) for report in manifest.parts]
-    for label in wanted.parts:
-        if not any(report.part.matches(label) for report in manifest.parts):
-            near = get_close_matches(label, labels, n=3, cutoff=0.4) or labels
-            raise BadInputError(f"the restore point has no part {label!r}", hint=f"it has {', '.join(near)}")
-    return [report for report in manifest.parts if any(report.part.matches(label) for label in wanted.parts)]
+    near = get_close_matches(label, labels, n=3, cutoff=0.4) or labels
+    raise BadInputError(f"the restore point has no part {label!r}", hint=f"it has {', '.join(near)}")
 
 
 @attrs.frozen(kw_only=True)
@@ -180,6 +201,8 @@ class _Restore:
     #: The account as it is now.
     now: Account
     on_progress: OnProgress | None
+    #: What was left out on purpose.
+    notes: list[str] = attrs.field(factory=list)
 
     def part(self, report: PartReport) -> PartReport:
         """Restore one part and say how it went, what the point itself lacks included."""
@@ -222,7 +245,8 @@ class _Restore:
             gids={self.before.gid: self.now.gid},
             on_progress=_Phase("homedir", self.on_progress, report),
         )
-        return [str(problem) for problem in done.problems]
+        self.notes.extend(done.notes)
+        return _messages(done)
 
     def _database(self, report: PartReport) -> Sequence[str]:
         node = self._node(report)
@@ -278,6 +302,13 @@ class _Restore:
                 hint=f"install the plugin for it: pip install jetcore-dump-{report.part.engine}",
             )
         return engine
+
+
+def _messages(done: RestoredTree) -> tuple[str, ...]:
+    """Return what is missing of a restored tree: a line an entry, then how many more there are."""
+    told = tuple(str(problem) for problem in done.problems[:_MOST_MESSAGES])
+    more = done.problem_count - len(told)
+    return (*told, f"and {more} more") if more > 0 else told
 
 
 class _Phase:

@@ -362,10 +362,17 @@ class TestRoot:
             store.save(tmp_path / "bob")
 
     def test_link_on_the_way(self, store: HomeStore, tmp_path: Path, home: Path) -> None:
-        """A symbolic link above the home directory is refused, too."""
+        """A symbolic link above the home directory is refused, too, where others than root may put one."""
         (tmp_path / "homes").symlink_to(tmp_path)
+        tmp_path.chmod(0o777)
         with pytest.raises(SourceError, match=r"homes on the way to .* is a symbolic link"):
             store.save(tmp_path / "homes" / "alice")
+
+    def test_link_of_root_on_the_way(self, store: HomeStore, tmp_path: Path, home: Path) -> None:
+        """A symbolic link above the home directory is followed where only root can have put it."""
+        (tmp_path / "homes").symlink_to(tmp_path)
+
+        assert store.save(tmp_path / "homes" / "alice").tree == store.save(home).tree
 
     def test_link_in_the_base(self, store: HomeStore, tmp_path: Path, home: Path) -> None:
         """A symbolic link in the part of the path that the administrator vouches for is followed."""

@@ -92,7 +92,7 @@ def test_a_vanished_account_is_said_to_be_gone(server: Server, alice: Path) -> N
 
 
 def test_a_broken_dump_plugin_makes_points_partial(server: Server, alice: Path) -> None:
-    """Databases that a broken plugin would have dumped are missing, and neither point nor alerts are silent about it."""
+    """Databases that a broken plugin would have dumped are missing, and the point says so."""
     server.ok("plugins", "enable", "dump_mysql")
     with contextlib.closing(sqlite3.connect(server.home / "state.db", isolation_level=None)) as database:
         database.execute(
