@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -12,13 +13,15 @@ import attrs
 
 from jetcore.errors import SettingsError
 from jetcore.model import Secret
-from jetcore.settings.convert import build
+from jetcore.settings.convert import NotANumberError, build, fault
 from jetcore.settings.field import fields_of
 
 Section = TypeVar("Section")
 
 _WORDS = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false": False, "off": False, "0": False}
 _NOTHING = {"", "none", "unlimited"}
+#: As people write it; int() would also take "1_0" and digits of other scripts.
+_INTEGER = re.compile(r"[+-]?[0-9]{1,30}")
 
 
 def assign(
@@ -46,7 +49,7 @@ def assign(
         try:
             wanted[name] = text if attribute is None else _from_text(attribute.type, text)
         except ValueError as error:
-            faults.append(f"{place}.{name}: {error}")
+            faults.append(f"{place}.{fault(attributes[name], error, text)}")
             # Lets the other faults be found too.
             wanted.pop(name, None)
     try:
@@ -72,15 +75,14 @@ def _from_text(kind: Any, text: str) -> Any:
             raise ValueError("must be yes or no")
         return _WORDS[text.lower()]
     if kind is int:
-        try:
-            return int(text)
-        except ValueError:
-            raise ValueError("must be a whole number") from None
+        if not _INTEGER.fullmatch(text):
+            raise NotANumberError("must be a whole number")
+        return int(text)
     if kind is float:
         try:
             return float(text)
         except ValueError:
-            raise ValueError("must be a number") from None
+            raise NotANumberError("must be a number") from None
     if typing.get_origin(kind) is tuple:
         return tuple(_from_text(typing.get_args(kind)[0], item.strip()) for item in text.split(",") if item.strip())
     if kind is Secret:

@@ -6,12 +6,11 @@ the user's words; the value of a secret never appears.
 
 from __future__ import annotations
 
-import difflib
 import enum
 import math
 import os
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,13 +20,15 @@ from cattrs.errors import StructureHandlerNotFoundError
 
 from jetcore.errors import SettingsError
 from jetcore.model import Secret
-from jetcore.settings.field import default_of, fields_of
-from jetcore.settings.secret import MasterKey
+from jetcore.settings.field import default_of, fields_of, info_of, nearest, shared_of
+from jetcore.settings.secret import SEALED, MasterKey
+from jetcore.settings.upgrade import format_of, upgraded
 
 Section = TypeVar("Section")
 
 _HAND_HINT = "was the state database edited by hand?"
 _LONGEST_TEXT = 100_000
+_LONGEST_SHOWN = 40
 
 
 def to_document(section: Any, key: MasterKey, context: str, *, omit_defaults: bool = False) -> dict[str, Any]:
@@ -55,34 +56,51 @@ def plain(value: Any) -> Any:
 
 
 def from_document(
-    section: type[Section], document: Mapping[str, Any], key: MasterKey, context: str, *, place: str
+    section: type[Section],
+    document: Mapping[str, Any],
+    key: MasterKey,
+    context: str,
+    *,
+    place: str,
+    version: int | None = None,
 ) -> Section:
     """Return the settings object that *document* describes.
 
     :param context: As it was given to :func:`to_document`.
     :param place: What error messages begin with: the name of the section.
+    :param version: Format that the document was written in; the one of today if not given.
     :raises SettingsError: The document does not fit the class; a line for each fault.
     :raises MasterKeyError: A secret does not open with *key*.
     """
-    return build(section, values_of(section, document, key, context, place=place), place=place)
+    return build(section, values_of(section, document, key, context, place=place, version=version), place=place)
 
 
 def values_of(
-    section: type[Any], document: Mapping[str, Any], key: MasterKey, context: str, *, place: str
+    section: type[Any],
+    document: Mapping[str, Any],
+    key: MasterKey,
+    context: str,
+    *,
+    place: str,
+    version: int | None = None,
 ) -> dict[str, Any]:
     """Return the values in *document* with its secrets opened, for :func:`build`; they are not checked yet.
 
-    :raises SettingsError: The document is no mapping.
+    :param version: Format that the document was written in; the one of today if not given.
+    :raises SettingsError: The document is no mapping, or its format is newer than this jetcore.
     :raises MasterKeyError: A secret does not open with *key*.
     """
     if not isinstance(document, Mapping):
         raise SettingsError(f"{place}: what is stored is not a table of settings", hint=_HAND_HINT)
-    values = dict(document)
-    for attribute, info in fields_of(section):
-        sealed = values.get(attribute.name)
-        if info.secret and isinstance(sealed, str) and sealed:
-            values[attribute.name] = key.unseal(sealed, f"{context}.{attribute.name}")
-    return values
+    secret = {attribute.name for attribute, info in fields_of(section) if info.secret}
+    opened = {
+        name: key.unseal(value, f"{context}.{name}")
+        # What is sealed is a secret also under a name that the class no longer has.
+        if isinstance(value, str) and value and (name in secret or value.startswith(SEALED))
+        else value
+        for name, value in document.items()
+    }
+    return upgraded(section, opened, version or format_of(section), place=place)
 
 
 def build(section: type[Section], values: Mapping[str, Any], *, place: str) -> Section:
@@ -95,15 +113,19 @@ def build(section: type[Section], values: Mapping[str, Any], *, place: str) -> S
     faults: list[str] = []
     accepted: dict[str, Any] = {}
     attributes = {attribute.name: attribute for attribute, _ in fields_of(section)}
+    elsewhere = shared_of(section)
     for name, value in values.items():
         attribute = attributes.get(name)
-        if attribute is None:
-            faults.append(f"{place}.{name}: there is no such setting{_nearest(name, attributes)}")
-            continue
-        try:
-            accepted[name] = _accept(attribute, value)
-        except ValueError as error:
-            faults.append(f"{place}.{name}: {error}")
+        if name in elsewhere:
+            faults.append(f"{place}.{name}: is set as {elsewhere[name]}")
+        elif attribute is None:
+            close = nearest(name, attributes)
+            faults.append(f"{place}.{shown(name)}: there is no such setting{', ' if close else ''}{close}")
+        else:
+            try:
+                accepted[name] = _accept(attribute, value)
+            except ValueError as error:
+                faults.append(f"{place}.{fault(attribute, error, value)}")
     faults += [
         f"{place}.{attribute.name}: must be set"
         for attribute in attributes.values()
@@ -117,6 +139,43 @@ def build(section: type[Section], values: Mapping[str, Any], *, place: str) -> S
     raise SettingsError("\n".join(faults))
 
 
+def fault(attribute: attrs.Attribute[Any], error: ValueError, value: Any) -> str:
+    """Return what is wrong with *value*: the field, the reason, the limits, and the value unless it is a secret."""
+    info, reason = info_of(attribute), str(error)
+    if info.limits and info.limits not in reason and isinstance(error, NotANumberError):
+        reason += f", {info.limits}"
+    if info.secret or isinstance(value, Secret):
+        return f"{attribute.name}: {reason}"
+    return f"{attribute.name}: {reason} (it is {shown(value, quote=True)})"
+
+
+def shown(value: Any, *, quote: bool = False) -> str:
+    """Return *value* for a message: cut to a reasonable length, and without anything that a terminal would obey."""
+    match value:
+        case Path():
+            return shown(str(value), quote=quote)
+        case str() | bytes() if len(value) > _LONGEST_SHOWN:
+            return f"{value[:_LONGEST_SHOWN]!r}… of {len(value)} characters"
+        case str() if not quote and value.isprintable():
+            return value
+        case list() | tuple():
+            return f"a list of {len(value)}"
+        case Mapping():
+            return f"a table of {len(value)}"
+        case bool():
+            return "true" if value else "false"
+        case int() if value.bit_length() > 4 * _LONGEST_SHOWN:
+            return "a number of many digits"
+        case None:
+            return "nothing"
+        case _:
+            return repr(value)
+
+
+class NotANumberError(ValueError):
+    """A value is not of a number's type, so that the limits are worth telling."""
+
+
 def _accept(attribute: attrs.Attribute[Any], value: Any) -> Any:
     """Return *value* as the field's type, after all of the field's own checks."""
     try:
@@ -126,11 +185,6 @@ def _accept(attribute: attrs.Attribute[Any], value: Any) -> Any:
     if attribute.validator is not None:
         attribute.validator(None, attribute, accepted)
     return accepted
-
-
-def _nearest(name: str, names: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(names), n=1)
-    return f", did you mean {close[0]}?" if close else ""
 
 
 # Types ---------------------------------------------------------------------------------------------------------------
@@ -144,13 +198,13 @@ def _boolean(value: Any, _type: Any) -> bool:
 
 def _integer(value: Any, _type: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueError("must be a whole number")  # noqa: TRY004
+        raise NotANumberError("must be a whole number")
     return value
 
 
 def _number(value: Any, _type: Any) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
-        raise ValueError("must be a number")
+        raise NotANumberError("must be a number")
     return float(value)
 
 
@@ -165,6 +219,8 @@ def _text(value: Any, _type: Any) -> str:
         raise ValueError("must be valid Unicode") from None
     if any((ord(character) < 32 and character not in "\n\t") or ord(character) == 127 for character in value):
         raise ValueError("must not hold control characters")
+    if value.startswith(SEALED):
+        raise ValueError(f"must not begin with {SEALED}, which marks what is sealed")
     return value
 
 

@@ -5,7 +5,9 @@ Command-line help, the reference page and error messages are made from this meta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import difflib
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,10 @@ import attrs
 from jetcore.model import Secret
 
 _KEY = "jetcore"
+#: Marks a field that is no setting: the number of an object, a value taken from another section.
+_KEPT_OUT = "jetcore.kept_out"
+#: What is offered as the place of a shared value: ``mysql.force``.
+_PLACE = re.compile(r"[a-z_]+\.[a-z_]+")
 
 
 @attrs.frozen(kw_only=True)
@@ -89,6 +95,25 @@ def setting(
     return attrs.field(default=default, validator=validators, metadata={_KEY: info}, kw_only=True)
 
 
+def shared(name: str, *, default: Any) -> Any:
+    """Declare a field of a plugin's settings class whose value is a setting of jetcore's own.
+
+    The administrator sets it there and nowhere else; the plugin only finds it among its settings. It works for what a
+    section holds, not for the settings of a destination or an integration.
+
+    :param name: The setting: ``mysql.force``.
+    :param default: Value where there is no jetcore to ask, as in a plugin's tests.
+    """
+    if not _PLACE.fullmatch(name):
+        raise ValueError(f"{name!r} names no setting; write SECTION.FIELD")
+    return attrs.field(default=default, metadata={_KEPT_OUT: name}, kw_only=True)
+
+
+def given_number() -> Any:
+    """Declare the field of an object's number, which the database gives; 0 before that."""
+    return attrs.field(default=0, metadata={_KEPT_OUT: ""}, kw_only=True)
+
+
 def info_of(attribute: attrs.Attribute[Any]) -> FieldInfo:
     """Return the metadata of a field made with :func:`setting`."""
     info = attribute.metadata.get(_KEY)
@@ -96,9 +121,25 @@ def info_of(attribute: attrs.Attribute[Any]) -> FieldInfo:
 
 
 def fields_of(section: type[Any]) -> Iterator[tuple[attrs.Attribute[Any], FieldInfo]]:
-    """Yield the fields of a settings class with their metadata."""
+    """Yield the fields of a settings class that can be set, with their metadata."""
     for attribute in attrs.fields(section):
-        yield attribute, info_of(attribute)
+        if _KEPT_OUT not in attribute.metadata:
+            yield attribute, info_of(attribute)
+
+
+def shared_of(section: type[Any]) -> dict[str, str]:
+    """Return the fields of a settings class that are :func:`shared`, each with the setting that gives its value."""
+    return {
+        attribute.name: attribute.metadata[_KEPT_OUT]
+        for attribute in attrs.fields(section)
+        if attribute.metadata.get(_KEPT_OUT)
+    }
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """Return ``did you mean NAME?`` for the one of *names* that is closest to *name*; empty if none is close."""
+    close = difflib.get_close_matches(name, list(names), n=1)
+    return f"did you mean {close[0]}?" if close else ""
 
 
 def default_of(attribute: attrs.Attribute[Any]) -> Any:

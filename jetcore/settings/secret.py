@@ -19,6 +19,8 @@ from jetcore.errors import MasterKeyError
 from jetcore.model import Secret
 
 _VERSION = "jcs1"
+#: What a sealed text begins with.
+SEALED = f"{_VERSION}:"
 _NONCE_BYTES = 12
 _HINT = "restore the master key file that belongs to this state database"
 

@@ -72,15 +72,16 @@ def test_text_gets_its_meaning_from_the_type(assignment: str, value: object) -> 
 @pytest.mark.parametrize(
     ("assignment", "fault"),
     [
-        ("enabled=maybe", "example.enabled: must be yes or no"),
-        ("enabled=", "example.enabled: must be yes or no"),
-        ("count=five", "example.count: must be a whole number"),
-        ("count=5.0", "example.count: must be a whole number"),
-        ("count=none", "example.count: must be a whole number"),
-        ("count=11", "example.count: must be 1 to 10"),
-        ("part=nan", "example.part: must be a number"),
-        ("numbers=1,b", "example.numbers: must be a whole number"),
-        ("mode=slow", "example.mode: must be one of fast, safe"),
+        ("enabled=maybe", "example.enabled: must be yes or no (it is 'maybe')"),
+        ("enabled=", "example.enabled: must be yes or no (it is '')"),
+        ("count=five", "example.count: must be a whole number, 1 to 10 (it is 'five')"),
+        ("count=1_0", "example.count: must be a whole number, 1 to 10 (it is '1_0')"),
+        ("count=5.0", "example.count: must be a whole number, 1 to 10 (it is '5.0')"),
+        ("count=none", "example.count: must be a whole number, 1 to 10 (it is 'none')"),
+        ("count=11", "example.count: must be 1 to 10 (it is 11)"),
+        ("part=nan", "example.part: must be a number (it is nan)"),
+        ("numbers=1,b", "example.numbers: must be a whole number (it is '1,b')"),
+        ("mode=slow", "example.mode: must be one of fast, safe (it is 'slow')"),
         ("cuont=5", "example.cuont: there is no such setting, did you mean count?"),
         ("=5", "example.: there is no such setting"),
         ("password", "example: an assignment without '='; write field=value"),
@@ -100,8 +101,8 @@ def test_all_faults_are_told_at_once() -> None:
         assign(Example, ["enabled=maybe", "count=0", "oops=1", "name=fine"], place="example")
 
     assert sorted(raised.value.message.splitlines()) == [
-        "example.count: must be 1 to 10",
-        "example.enabled: must be yes or no",
+        "example.count: must be 1 to 10 (it is 0)",
+        "example.enabled: must be yes or no (it is 'maybe')",
         "example.oops: there is no such setting",
     ]
 

@@ -119,7 +119,31 @@ def test_value_of_another_type_is_refused(field: str, value: object, message: st
     with pytest.raises(SettingsError) as raised:
         build(Example, {"name": "x"} | {field: value}, place="example")
 
-    assert raised.value.message == f"example.{field}: {message}"
+    assert raised.value.message.startswith(f"example.{field}: {message}")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("count", 99, "must be 1 to 10 things (it is 99)"),
+        ("count", "x", "must be a whole number, 1 to 10 things (it is 'x')"),
+        ("count", True, "must be a whole number, 1 to 10 things (it is true)"),
+        ("count", None, "must be a whole number, 1 to 10 things (it is nothing)"),
+        ("count", 10**4000, "must be 1 to 10 things (it is a number of many digits)"),
+        ("name", "a\x1bb", "must not hold control characters (it is 'a\\x1bb')"),
+        ("name", "x" * 10_000_000, f"must not be longer than 100000 characters (it is '{'x' * 40}'… of 10000000 char"),
+        ("names", {"x": 1}, "must be a list (it is a table of 1)"),
+        ("place", ["x"], "must be a text (it is a list of 1)"),
+        ("name", "jcs1:x", "must not begin with jcs1:"),
+    ],
+)
+def test_error_shows_value_and_limits(field: str, value: object, message: str) -> None:
+    """The value that is refused is shown, cut and with nothing that a terminal would obey, and so are the limits."""
+    with pytest.raises(SettingsError) as raised:
+        build(Example, {"name": "x"} | {field: value}, place="example")
+
+    assert raised.value.message.startswith(f"example.{field}: {message}")
+    assert len(raised.value.message) < 200
 
 
 def test_all_faults_are_told_at_once() -> None:
@@ -128,8 +152,8 @@ def test_all_faults_are_told_at_once() -> None:
         build(Example, {"count": 0, "enabled": 1, "oops": 1}, place="example")
 
     assert raised.value.message.splitlines() == [
-        "example.count: must be 1 to 10 things",
-        "example.enabled: must be true or false",
+        "example.count: must be 1 to 10 things (it is 0)",
+        "example.enabled: must be true or false (it is 1)",
         "example.oops: there is no such setting",
         "example.name: must be set",
     ]

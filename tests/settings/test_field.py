@@ -9,7 +9,17 @@ import attrs
 import pytest
 
 from jetcore.model import Secret
-from jetcore.settings.field import absolute_path, default_of, fields_of, info_of, setting
+from jetcore.settings.field import (
+    absolute_path,
+    default_of,
+    fields_of,
+    given_number,
+    info_of,
+    nearest,
+    setting,
+    shared,
+    shared_of,
+)
 
 
 @attrs.frozen
@@ -89,3 +99,30 @@ def test_metadata_is_found() -> None:
     assert info_of(plain).title == "number"
     assert default_of(plain) == 7
     assert default_of(attrs.fields(Example).count) == 3
+
+
+def test_what_cannot_be_set_is_no_setting() -> None:
+    """A number that the database gives and a value of another section are fields, but not among the settings."""
+
+    @attrs.frozen
+    class Mixed:
+        id: int = given_number()
+        force: bool = shared("mysql.force", default=True)
+        count: int = setting(default=3, title="Count", help="How many.")
+
+    assert [attribute.name for attribute, _ in fields_of(Mixed)] == ["count"]
+    assert shared_of(Mixed) == {"force": "mysql.force"}
+    assert Mixed() == Mixed(id=0, force=True, count=3)
+
+
+@pytest.mark.parametrize("name", ["force", "mysql.", "MySQL.force", "mysql.force.more"])
+def test_shared_value_names_a_setting(name: str) -> None:
+    """A field that is taken from elsewhere says from which setting of which section."""
+    with pytest.raises(ValueError, match="names no setting"):
+        shared(name, default=None)
+
+
+def test_nearest_name_is_offered() -> None:
+    """A name that is close is offered, one that is not says nothing."""
+    assert nearest("forse", ["force", "opt"]) == "did you mean force?"
+    assert nearest("zzz", ["force", "opt"]) == ""

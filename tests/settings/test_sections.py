@@ -30,15 +30,15 @@ PAGE: dict[str, dict[str, tuple[str, object]]] = {
     "performance": {
         "Concurrent Restore / Download / Reindex Tasks": ("queueable_forks", ...),
         "Concurrent Backup / Clone Tasks": ("backup_forks", ...),
-        "Backup Fork TTL": ("backup_fork_ttl", ...),
-        "Limit Accounts Downloads": ("limit_account_downloads", ...),
+        "Backup Fork TTL": ("backup_fork_ttl", 0),
+        "Limit Accounts Downloads": ("limit_account_downloads", 0),
         "Directory Queue Priority Group": ("directories_queue_priority", ...),
     },
     "mysql": {
         "MySQL Dump max allowed packet": ("max_packet", ...),
-        "MySQL Dump force flag": ("force", ...),
-        "MySQL Dump opt flag": ("opt", ...),
-        "MySQL Dump skip lock table flag": ("skip_lock_tables", ...),
+        "MySQL Dump force flag": ("force", True),
+        "MySQL Dump opt flag": ("opt", True),
+        "MySQL Dump skip lock table flag": ("skip_lock_tables", True),
     },
     "resources": {
         "CPU Limit": ("cpu_limit", None),
@@ -49,7 +49,7 @@ PAGE: dict[str, dict[str, tuple[str, object]]] = {
         "User Agreement": ("user_agreement", ...),
         "Privacy Policy": ("privacy_policy", ...),
         "Account Encryption Selection": ("encryption_selection", False),
-        "The right to be forgotten": ("forgotten_ttl", ...),
+        "The right to be forgotten": ("forgotten_ttl", 0),
     },
     "panel": {
         "Default Package": ("default_package", ""),
