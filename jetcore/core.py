@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import builtins
+import fcntl
 import logging
 import os
 import platform
 import secrets
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -21,6 +24,7 @@ import orjson
 from jetcore.abc import Destination, DumpEngine, Panel
 from jetcore.backup.pipeline import Source, back_up
 from jetcore.bootstrap import Bootstrap
+from jetcore.destinations.guarded import GuardedDestination
 from jetcore.errors import (
     AbortedError,
     BadInputError,
@@ -66,6 +70,8 @@ _log = logging.getLogger(__name__)
 _DUMP = "dump_"
 #: Says at a destination's root which server and destination it belongs to.
 MARKER = "jetcore-destination.json"
+#: File in the home directory that processes take turns by.
+_TURNS = "making.lock"
 
 
 def open(  # noqa: A001  # jetcore.open() is how the library begins, as gzip.open() and others do
@@ -239,7 +245,7 @@ class Core:
         with writing(self._engine) as connection:
             destinations.add(connection, config, self._key)
             # Inside the transaction: a place that cannot be used is not kept as a destination.
-            self._mark(type_(settings), config)
+            self._mark(GuardedDestination(type_(settings)), config)
             return attrs.evolve(config, default=destinations.get(connection, name).default)
 
     def _mark(self, destination: Destination, config: DestinationConfig) -> None:
@@ -269,7 +275,7 @@ class Core:
             kind = types[_choose(config.type, list(types), "type of destination")]
             config = destinations.with_settings(connection, config, kind.Settings, self._key)
         if config.uuid not in self._opened:
-            self._opened[config.uuid] = kind(config.settings)
+            self._opened[config.uuid] = GuardedDestination(kind(config.settings))
         return config, self._opened[config.uuid]
 
     # Repositories ----------------------------------------------------------------------------------------------------
@@ -335,21 +341,33 @@ class Core:
             record = repositories.get(connection, account.uuid, config.uuid, self._key)
         if record is not None and record.keys is not None:
             return self._open_repository(place, record)
-        if record is None:
-            record = RepositoryRecord(
-                account_uuid=account.uuid,
-                destination_uuid=config.uuid,
-                prefix=f"{account.name}-{account.uuid[:8]}/",
-                password=Secret(secrets.token_urlsafe(32)),
-            )
+        with self._alone(account.uuid):
             with writing(self._engine) as connection:
-                repositories.add(connection, record, self._key)
-        try:
-            return self._open_repository(place, record)
-        except NoRepositoryError:
-            made = Repository.init(place, record.prefix, record.password)
-            self._keep_keys(record, made)
-            return made
+                record = repositories.get(connection, account.uuid, config.uuid, self._key)
+                if record is None:
+                    record = RepositoryRecord(
+                        account_uuid=account.uuid,
+                        destination_uuid=config.uuid,
+                        prefix=f"{account.name}-{account.uuid[:8]}/",
+                        password=Secret(secrets.token_urlsafe(32)),
+                    )
+                    repositories.add(connection, record, self._key)
+            try:
+                return self._open_repository(place, record)
+            except NoRepositoryError:
+                if record.keys is not None:
+                    raise
+                made = Repository.init(place, record.prefix, record.password, random_password=True)
+                self._keep_keys(record, made)
+                return made
+
+    @contextmanager
+    def _alone(self, account_uuid: str) -> Iterator[None]:
+        """Let one process at a time make repositories of an account: of two, the second would undo the first."""
+        with builtins.open(self.bootstrap.home / _TURNS, "ab") as file:
+            # A byte of the file, which stays empty, stands for the account; the end of the process gives it back.
+            fcntl.lockf(file, fcntl.LOCK_EX, 1, zlib.crc32(account_uuid.encode()))
+            yield
 
     # Restore points --------------------------------------------------------------------------------------------------
 

@@ -56,6 +56,11 @@ def decode_unpacked(plaintext: bytes) -> bytes:
     raise CorruptRepositoryError(f"is encoded as version {plaintext[:1].hex()}, which is unknown")
 
 
+def file_id(data: Data) -> str:
+    """Return the id of a file that holds *data*."""
+    return hashlib.sha256(data).hexdigest()
+
+
 @attrs.frozen
 class Files:
     """Names and reads and writes the files of the repository below *prefix*."""
@@ -89,9 +94,9 @@ class Files:
 
     def put(self, kind: Kind, data: Data) -> str:
         """Store *data* under its id and return that."""
-        file_id = hashlib.sha256(data).hexdigest()
-        self.destination.put(self.path(f"{kind}/{file_id}"), data)
-        return file_id
+        name = file_id(data)
+        self.destination.put(self.path(f"{kind}/{name}"), data)
+        return name
 
     def load(self, kind: Kind, file_id: str, crypter: Crypter) -> bytes:
         """Return the JSON document that a sealed file holds.

@@ -6,6 +6,7 @@ it is 30 minutes old, or when its process on this host is gone; who lives longer
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -18,7 +19,7 @@ import orjson
 
 from jetcore.errors import CorruptRepositoryError, JetcoreError, ObjectNotFoundError, RepositoryLockedError
 from jetcore.repository.crypto import Crypter
-from jetcore.repository.files import Files, Kind
+from jetcore.repository.files import Files, Kind, file_id
 from jetcore.repository.keys import username
 from jetcore.repository.snapshot import decode_datetime, encode_datetime
 
@@ -65,13 +66,15 @@ class Lock:
         self._crypter = crypter
         self._exclusive = exclusive
         self._time = datetime.now(UTC)
+        self._id = ""
         self._survives_hangup = _survive_hangup()
-        self._id = self._write()
         # Written first and looked around afterwards: of two that come at once, at least one sees the other.
         try:
+            self._id = self._write()
             self._refuse_conflicts()
         except BaseException:
-            self.release()
+            with contextlib.suppress(JetcoreError):  # the first error is the one to be told of
+                self.release()
             raise
 
     def refresh(self) -> None:
@@ -92,13 +95,19 @@ class Lock:
         self._time = now
         self._id = self._write()
         self._files.delete(Kind.LOCK, old)
+        if not timedelta(0) <= age < _DOUBTFUL:
+            # Whoever took the old lock for stale and did not see the new one has written his own before.
+            self._refuse_conflicts()
 
     def release(self) -> None:
         """Give the lock back. Safe to call twice."""
-        if self._id:
-            self._files.delete(Kind.LOCK, self._id)
-            self._id = ""
+        try:
+            if self._id:
+                self._files.delete(Kind.LOCK, self._id)
+                self._id = ""
+        finally:
             if self._survives_hangup:
+                self._survives_hangup = False
                 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
     def __enter__(self) -> Self:
@@ -123,7 +132,14 @@ class Lock:
             "uid": os.getuid(),
             "gid": os.getgid(),
         }
-        return self._files.save(Kind.LOCK, orjson.dumps(document), self._crypter)
+        sealed = self._files.seal(orjson.dumps(document), self._crypter)
+        try:
+            return self._files.put(Kind.LOCK, sealed)
+        except JetcoreError:
+            # It may be there all the same, whole or in part, and would keep others out for half an hour.
+            with contextlib.suppress(JetcoreError):
+                self._files.delete(Kind.LOCK, file_id(sealed))
+            raise
 
     def _refuse_conflicts(self) -> None:
         for lock_id in list(self._files.list(Kind.LOCK)):

@@ -19,12 +19,15 @@ from jetcore.testing.contracts import NotifierContract, PanelContract, PluginCon
 from jetcore.testing.destination import DestinationContract  # noqa: E402
 from jetcore.testing.engine import DumpEngineContract  # noqa: E402
 from jetcore.testing.fakes import FakePanel, RecordingNotifier, a_message, an_account  # noqa: E402
+from jetcore.testing.faulty import Fault, FaultyDestination, fail_at  # noqa: E402
 from jetcore.testing.memory import MemoryDestination  # noqa: E402
 
 __all__ = [
     "DestinationContract",
     "DumpEngineContract",
     "FakePanel",
+    "Fault",
+    "FaultyDestination",
     "MemoryDestination",
     "NotifierContract",
     "PanelContract",
@@ -32,4 +35,5 @@ __all__ = [
     "RecordingNotifier",
     "a_message",
     "an_account",
+    "fail_at",
 ]

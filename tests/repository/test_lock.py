@@ -16,6 +16,7 @@ from jetcore.repository.crypto import Crypter, MasterKeys
 from jetcore.repository.files import Files, Kind
 from jetcore.repository.lock import Lock
 from jetcore.repository.snapshot import encode_datetime
+from jetcore.testing import Fault, FaultyDestination, fail_at
 
 CRYPTER = Crypter(MasterKeys.from_bytes(bytes(range(64))))
 
@@ -156,6 +157,26 @@ def test_a_lost_lock_is_noticed(files, clock):
         with pytest.raises(RepositoryLockedError, match="was removed"):
             lock.refresh()
         assert locks(files) == set()
+
+
+def test_a_pruner_that_took_us_for_stale(files, clock):
+    """Who renews a lock so old that others may have taken it for stale looks around, and gives way."""
+    with Lock(files, CRYPTER) as lock:
+        clock.moved = timedelta(minutes=40)
+        plant(files, exclusive=True, time=encode_datetime(clock.now(UTC)))
+        with pytest.raises(RepositoryLockedError, match="exclusively by process 1"):
+            lock.refresh()
+
+
+@pytest.mark.parametrize("fault", [Fault.ERROR_AFTER, Fault.HALF])
+def test_a_lock_that_may_be_there(memory, fault):
+    """A lock whose put fails is removed if it is there nevertheless, and stands in nobody's way."""
+    hangup = signal.getsignal(signal.SIGHUP)
+    with pytest.raises(DestinationError):
+        Lock(Files(FaultyDestination(memory, fail_at(1, fault)), "repo/"), CRYPTER, exclusive=True)
+
+    assert memory.objects == {}
+    assert signal.getsignal(signal.SIGHUP) == hangup
 
 
 def test_hangups(files):
