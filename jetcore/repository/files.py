@@ -31,6 +31,8 @@ class Kind(enum.StrEnum):
     LOCK = "locks"
     SNAPSHOT = "snapshots"
     INDEX = "index"
+    #: Snapshots of which something is lost, kept apart; a folder that the format does not know and readers pass over.
+    APART = "damaged"
 
 
 def pack_name(pack_id: bytes) -> str:

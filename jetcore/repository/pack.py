@@ -6,6 +6,7 @@ import struct
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from jetcore.abc import Data
 from jetcore.errors import CorruptRepositoryError
 from jetcore.repository.blob import BlobId, BlobType
 from jetcore.repository.crypto import OVERHEAD, Crypter, UnsealError
@@ -17,6 +18,10 @@ MAX_BLOBS = 40_000
 _PLAIN = struct.Struct("<BI32s")
 _COMPRESSED = struct.Struct("<BII32s")
 _LENGTH = struct.Struct("<I")
+#: Bytes at the very end of a pack that say how long its header is.
+LENGTH_BYTES = _LENGTH.size
+#: Longest header that readers take.
+_MAX_HEADER = 16 << 20
 _IS_COMPRESSED = 2
 
 
@@ -78,21 +83,31 @@ def finish_pack(pack: bytearray, header: bytes, crypter: Crypter) -> None:
     pack += _LENGTH.pack(len(header) + OVERHEAD)
 
 
-def read_header(pack: bytes, crypter: Crypter) -> list[PackedBlob]:
-    """Return the blobs that a whole *pack* lists in its header.
+def header_bytes(tail: Data) -> int:
+    """Return how many bytes at the end of a pack its header takes, sealed and with its length."""
+    if len(tail) < LENGTH_BYTES:
+        return 0
+    (length,) = _LENGTH.unpack_from(tail, len(tail) - LENGTH_BYTES)
+    return min(int(length), _MAX_HEADER) + LENGTH_BYTES
 
+
+def read_header(tail: bytes, crypter: Crypter, *, size: int | None = None) -> list[PackedBlob]:
+    """Return the blobs that a pack lists in its header.
+
+    :param tail: The whole pack, or as much of its end as :func:`header_bytes` says.
+    :param size: Bytes of the whole pack, if *tail* is not all of it.
     :raises CorruptRepositoryError: The header is damaged.
     """
-    if len(pack) < _LENGTH.size + OVERHEAD:
-        raise CorruptRepositoryError(f"{len(pack)} bytes are too short for a pack")
-    (length,) = _LENGTH.unpack_from(pack, len(pack) - _LENGTH.size)
-    end = len(pack) - _LENGTH.size
+    if len(tail) < LENGTH_BYTES + OVERHEAD:
+        raise CorruptRepositoryError(f"{len(tail)} bytes are too short for a pack")
+    (length,) = _LENGTH.unpack_from(tail, len(tail) - LENGTH_BYTES)
+    end = len(tail) - LENGTH_BYTES
     if not OVERHEAD <= length <= end:
         raise CorruptRepositoryError(f"its header cannot be {length} bytes long")
     try:
-        blobs = decode_header(crypter.unseal(memoryview(pack)[end - length : end]))
+        blobs = decode_header(crypter.unseal(memoryview(tail)[end - length : end]))
     except UnsealError as error:
         raise CorruptRepositoryError(f"its header is damaged: {error}") from error
-    if sum(blob.length for blob in blobs) != end - length:
+    if sum(blob.length for blob in blobs) != (len(tail) if size is None else size) - LENGTH_BYTES - length:
         raise CorruptRepositoryError("its header does not match its length")
     return blobs

@@ -14,7 +14,7 @@ from jetcore.abc import Data
 from jetcore.repository.blob import BlobId, BlobType
 from jetcore.repository.crypto import OVERHEAD, Crypter
 from jetcore.repository.files import Files, pack_name
-from jetcore.repository.pack import MAX_BLOBS, TARGET_BYTES, encode_entry, finish_pack
+from jetcore.repository.pack import MAX_BLOBS, TARGET_BYTES, PackedBlob, encode_entry, finish_pack
 
 #: A blob on its way into a pack.
 Blob = tuple[BlobType, BlobId, Data]
@@ -72,6 +72,19 @@ class Packer:
             chosen = [(blob_id, data) for blob_kind, blob_id, data in blobs if blob_kind is kind]
             if chosen:
                 self._fill(kind, chosen)
+
+    def add_sealed(self, blob: PackedBlob, sealed: Data) -> None:
+        """Put a blob out of another pack into one, as it is: what is sealed stays so wherever it lies.
+
+        :raises DestinationError: A pack could not be stored.
+        """
+        pack = self._packs[blob.type]
+        pack.header += encode_entry(blob.type, blob.id, len(sealed), blob.uncompressed_length)
+        pack.blobs += sealed
+        pack.count += 1
+        if pack.is_full:
+            self._finish(blob.type)
+            self._storer.reap()
 
     def flush(self) -> None:
         """Return when all blobs that were added are on stable storage.

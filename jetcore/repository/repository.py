@@ -140,10 +140,11 @@ class Repository:
 
     def snapshots(self) -> list[Snapshot]:
         """Return the snapshots that can be read, oldest first. :meth:`damaged_snapshots` has the others."""
-        found = [self._load_snapshot(snapshot_id) for snapshot_id in self.files.list(Kind.SNAPSHOT)]
-        return sorted(
-            (snapshot for snapshot in found if isinstance(snapshot, Snapshot)), key=lambda found: (found.time, found.id)
-        )
+        return self._load_snapshots(Kind.SNAPSHOT)
+
+    def snapshots_apart(self) -> list[Snapshot]:
+        """Return the snapshots that a repair has set apart, because something of them is lost; oldest first."""
+        return self._load_snapshots(Kind.APART)
 
     def damaged_snapshots(self) -> dict[str, str]:
         """Return what is wrong with the snapshot files that cannot be read, by their ids."""
@@ -160,16 +161,18 @@ class Repository:
         return dict(self.stored_index.damaged)
 
     def snapshot(self, id_or_prefix: str) -> Snapshot:
-        """Return one snapshot.
+        """Return one snapshot, which may be one that a repair has set apart.
 
         :param id_or_prefix: Its id in hex, or as many of the first digits as it takes to tell it from the others.
         :raises BadInputError: There is none, or several.
         :raises CorruptRepositoryError: Its file is damaged.
         """
-        ids = sorted(self.files.list(Kind.SNAPSHOT))
+        kinds = dict.fromkeys(self.files.list(Kind.APART), Kind.APART)
+        kinds |= dict.fromkeys(self.files.list(Kind.SNAPSHOT), Kind.SNAPSHOT)
+        ids = sorted(kinds)
         matching = [snapshot_id for snapshot_id in ids if snapshot_id.startswith(id_or_prefix.lower())]
         if len(matching) == 1:
-            found = self._load_snapshot(matching[0])
+            found = self._load_snapshot(matching[0], kinds[matching[0]])
             if isinstance(found, CorruptRepositoryError):
                 raise found
             if found is not None:
@@ -195,12 +198,12 @@ class Repository:
         location = self._locate(blob, kind)
         path = self.files.path(pack_name(location.pack))
         try:
-            sealed = self._read(path, location.offset, location.length)
+            sealed = self.read_pack(path, location.offset, location.length)
         except CorruptRepositoryError:
             if self.stored_index.refresh():  # pruned since, and the blob may now lie in another pack
                 return self.load_blob(blob, kind)
             raise
-        return self._contents(sealed, blob, location, path)
+        return self.open_blob(sealed, blob, location, path)
 
     def load_blobs(
         self, blobs: Iterable[BlobId], kind: BlobType = BlobType.DATA
@@ -218,7 +221,7 @@ class Repository:
         for span in spans(located):
             path = self.files.path(pack_name(span.pack))
             try:
-                sealed = memoryview(self._read(path, span.offset, span.length))
+                sealed = memoryview(self.read_pack(path, span.offset, span.length))
             except CorruptRepositoryError:
                 # Cut short, perhaps behind some of the blobs.
                 yield from ((blob, self._try_load(blob, kind)) for blob, _ in span.blobs)
@@ -226,7 +229,7 @@ class Repository:
             for blob, location in span.blobs:
                 start = location.offset - span.offset
                 try:
-                    yield blob, self._contents(sealed[start : start + location.length], blob, location, path)
+                    yield blob, self.open_blob(sealed[start : start + location.length], blob, location, path)
                 except CorruptRepositoryError as error:
                     yield blob, error
 
@@ -273,7 +276,12 @@ class Repository:
             raise CorruptRepositoryError(f"blob {blob.hex()} is in no index of {self.files.path('')}", hint=damaged)
         return location
 
-    def _read(self, path: str, offset: int, length: int) -> bytes:
+    def read_pack(self, path: str, offset: int, length: int) -> bytes:
+        """Return a stretch of the pack at *path* (its full name at the destination).
+
+        :raises CorruptRepositoryError: It is missing or was cut short.
+        :raises DestinationError: The destination cannot be read.
+        """
         destination = self.files.destination
         try:
             return destination.get(path, offset, length)
@@ -293,7 +301,11 @@ class Repository:
         except CorruptRepositoryError as error:
             return error
 
-    def _contents(self, sealed: Data, wanted: BlobId, location: Location, path: str) -> bytes:
+    def open_blob(self, sealed: Data, wanted: BlobId, location: Location, path: str) -> bytes:
+        """Return the contents of a *sealed* blob, checked against its id.
+
+        :raises CorruptRepositoryError: It is damaged; the message names the pack at *path*.
+        """
         try:
             contents = self.crypter.unseal(sealed)
             if location.uncompressed_length:
@@ -304,10 +316,16 @@ class Repository:
             raise CorruptRepositoryError(f"{path} is damaged: blob {wanted.hex()} has other contents")
         return contents
 
-    def _load_snapshot(self, snapshot_id: str) -> Snapshot | CorruptRepositoryError | None:
+    def _load_snapshots(self, kind: Kind) -> list[Snapshot]:
+        found = [self._load_snapshot(snapshot_id, kind) for snapshot_id in self.files.list(kind)]
+        return sorted(
+            (snapshot for snapshot in found if isinstance(snapshot, Snapshot)), key=lambda found: (found.time, found.id)
+        )
+
+    def _load_snapshot(self, snapshot_id: str, kind: Kind = Kind.SNAPSHOT) -> Snapshot | CorruptRepositoryError | None:
         """Return the snapshot, or what is wrong with its file, or None if it has just been removed."""
         try:
-            document = self.files.load(Kind.SNAPSHOT, snapshot_id, self.crypter)
+            document = self.files.load(kind, snapshot_id, self.crypter)
         except ObjectNotFoundError:
             return None
         except CorruptRepositoryError as error:
@@ -315,7 +333,7 @@ class Repository:
         try:
             return decode_snapshot(snapshot_id, document)
         except CorruptRepositoryError as error:
-            return self.files.corrupt(Kind.SNAPSHOT, snapshot_id, error)
+            return self.files.corrupt(kind, snapshot_id, error)
 
 
 def _common_start(a: str, b: str) -> int:

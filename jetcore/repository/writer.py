@@ -26,7 +26,7 @@ from jetcore.repository.stored_index import StoredIndex
 #: New data from which on a second process is worth its start.
 FORK_BYTES = 4 << 20
 #: Blobs listed in one index file; 165 bytes each keep it below the 8 MiB that the format asks for.
-_INDEX_BLOBS = 40_000
+INDEX_BLOBS = 40_000
 #: Seconds between two looks at the lock's age.
 _LOCK_CHECK = 30.0
 
@@ -199,7 +199,7 @@ class Writer:
 
     def _on_stored(self, pack: StoredPack) -> None:
         blobs = decode_header(pack.header)
-        if self._unlisted_blobs + len(blobs) > _INDEX_BLOBS:
+        if self._unlisted_blobs + len(blobs) > INDEX_BLOBS:
             # Not only at the end: if the first backup of a large account breaks off, the next has this much behind it.
             self._list_packs()
         self._index.add_pack(pack.id, blobs)
