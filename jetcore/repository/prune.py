@@ -1,0 +1,325 @@
+"""Pruning: what no snapshot needs any more is removed, and small files are merged into few large ones.
+
+It holds the repository exclusively and keeps this order, so that whoever looks at any moment finds every blob that a
+snapshot needs::
+
+    new packs durable  ->  new index files durable  ->  old index files deleted  ->  old packs deleted
+
+There is no journal: a prune that broke off leaves packs that no index lists, or blobs that are listed twice, and the
+next one removes both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import attrs
+
+from jetcore.errors import CorruptRepositoryError, RepositoryError
+from jetcore.model import OnProgress, Progress
+from jetcore.repository.blob import DEFAULT_LEVEL, BlobId, BlobType
+from jetcore.repository.config import VERSION
+from jetcore.repository.files import Kind, pack_name
+from jetcore.repository.index import Location, encode_pack
+from jetcore.repository.inventory import Inventory, ListedPack, take_inventory
+from jetcore.repository.lock import Lock
+from jetcore.repository.pack import MAX_BLOBS, TARGET_BYTES, PackedBlob
+from jetcore.repository.packer import Packer, StoredPack
+from jetcore.repository.reach import walk
+from jetcore.repository.repository import Repository
+from jetcore.repository.spans import spans
+from jetcore.repository.writer import INDEX_BLOBS
+
+#: Unused data, as a share of all, that is left where it is: moving what lies beside it would cost more than it takes.
+_MAX_UNUSED = 0.05
+#: Packs below this are merged, unless they hold so many blobs that they are full all the same.
+_SMALL_BYTES = TARGET_BYTES // 2
+_SMALL_BLOBS = MAX_BLOBS // 2
+#: Small packs of a type, and small index files, that may stay: else every prune would write the last ones anew.
+_MAX_SMALL = 2
+
+_REPAIR = "`jetcore repository check` says what is wrong, `jetcore repository repair` mends it"
+
+
+@attrs.frozen(kw_only=True)
+class PruneReport:
+    """What a prune did, or would do. Bytes are those of packs: index files do not count."""
+
+    #: Whether nothing was done.
+    dry_run: bool
+    #: Packs that are gone, the repacked ones included.
+    removed_packs: int
+    #: Packs whose needed blobs were moved into new ones.
+    repacked_packs: int
+    #: Bytes of the blobs that were moved.
+    moved_bytes: int
+    #: Bytes by which the repository has shrunk.
+    freed_bytes: int
+    #: Bytes of blobs that no snapshot needs and that stay.
+    unused_bytes: int
+
+
+@attrs.frozen(kw_only=True)
+class _Pack:
+    """A sound pack, and how much of it is needed."""
+
+    id: bytes
+    entry: ListedPack
+    types: frozenset[BlobType]
+    #: Positions of the blobs that are not needed of it.
+    spare: frozenset[int]
+    spare_bytes: int
+
+    @property
+    def used_bytes(self) -> int:
+        return self.entry.blob_bytes - self.spare_bytes
+
+    @property
+    def is_small(self) -> bool:
+        return self.entry.size < _SMALL_BYTES and self.entry.count < _SMALL_BLOBS
+
+    def needed_blobs(self) -> list[PackedBlob]:
+        return [blob for position, blob in enumerate(self.entry.blobs()) if position not in self.spare]
+
+
+@attrs.frozen(kw_only=True)
+class _Plan:
+    inventory: Inventory
+    #: Every blob that has to be there at the end.
+    needed: Mapping[BlobType, set[BlobId]]
+    #: Packs that stay as they are.
+    keep: tuple[_Pack, ...]
+    #: Packs whose needed blobs are moved.
+    repack: tuple[_Pack, ...]
+    #: Ids of the packs that are deleted in the end, those of *repack* included.
+    remove: tuple[bytes, ...]
+
+    def report(self, *, dry_run: bool, new_bytes: int) -> PruneReport:
+        return PruneReport(
+            dry_run=dry_run,
+            removed_packs=len(self.remove),
+            repacked_packs=len(self.repack),
+            moved_bytes=sum(pack.used_bytes for pack in self.repack),
+            freed_bytes=sum(self.inventory.stored[pack] for pack in self.remove) - new_bytes,
+            unused_bytes=sum(pack.spare_bytes for pack in self.keep),
+        )
+
+
+def prune(repository: Repository, *, dry_run: bool = False, on_progress: OnProgress | None = None) -> PruneReport:
+    """Remove what no snapshot needs, and merge small packs and index files.
+
+    :param dry_run: Only say what would be done.
+    :raises RepositoryLockedError: Somebody else works in the repository.
+    :raises CorruptRepositoryError: Something that a snapshot needs is missing or damaged; nothing was removed.
+    :raises DestinationError: The destination failed; the next prune goes on.
+    """
+    refuse_old_version(repository)
+    with repository.lock(exclusive=True) as lock:
+        repository.stored_index.forget()
+        try:
+            plan = _make_plan(repository, lock, on_progress)
+            if dry_run:
+                return plan.report(dry_run=True, new_bytes=sum(pack.used_bytes for pack in plan.repack))
+            new = _repack(repository, plan, lock, on_progress)
+            _check_nothing_is_lost(plan, new.values())
+            old_indexes = _write_index(repository, plan, new)
+            delete_files(repository, lock, [f"{Kind.INDEX}/{file_id}" for file_id in old_indexes])
+            delete_files(repository, lock, [pack_name(pack) for pack in plan.remove])
+        finally:
+            repository.stored_index.forget()
+    return plan.report(dry_run=False, new_bytes=sum(entry.size for entry in new.values()))
+
+
+def refuse_old_version(repository: Repository) -> None:
+    """Do nothing for a repository that may be changed.
+
+    :raises RepositoryError: It has a version that is only read.
+    """
+    if repository.config.version != VERSION:
+        raise RepositoryError(
+            f"the repository at {repository.place} is of version {repository.config.version}, which is only read",
+            hint="`restic migrate upgrade_repo_v2` brings it to version 2",
+        )
+
+
+def delete_files(repository: Repository, lock: Lock, names: Iterable[str]) -> None:
+    """Delete files of the repository, as long as *lock* is ours."""
+    for name in names:
+        lock.refresh()
+        repository.files.destination.delete(repository.files.path(name))
+
+
+def save_index(repository: Repository, packs: Iterable[tuple[bytes, ListedPack]]) -> None:
+    """Store index files that list *packs*."""
+    encoded: list[bytes] = []
+    blobs = 0
+    for pack, entry in packs:
+        if encoded and blobs + entry.count > INDEX_BLOBS:
+            repository.stored_index.save(encoded)
+            encoded, blobs = [], 0
+        encoded.append(encode_pack(pack, entry.blobs()))
+        blobs += entry.count
+    if encoded:
+        repository.stored_index.save(encoded)
+
+
+def read_sealed(repository: Repository, pack: bytes, blobs: Iterable[PackedBlob]) -> Iterator[tuple[PackedBlob, bytes]]:
+    """Yield blobs of one pack as they are stored, after their contents were found right.
+
+    :raises CorruptRepositoryError: One is damaged or missing.
+    """
+    path = repository.files.path(pack_name(pack))
+    by_offset = {blob.offset: blob for blob in blobs}
+    located = [
+        (blob.id, Location(pack, blob.offset, blob.length, blob.uncompressed_length)) for blob in by_offset.values()
+    ]
+    for span in spans(located):
+        data = repository.read_pack(path, span.offset, span.length)
+        for blob_id, location in span.blobs:
+            start = location.offset - span.offset
+            sealed = data[start : start + location.length]
+            repository.open_blob(sealed, blob_id, location, path)
+            yield by_offset[location.offset], sealed
+
+
+def _make_plan(repository: Repository, lock: Lock, on_progress: OnProgress | None) -> _Plan:
+    needed = _needed(repository, lock, on_progress)
+    inventory = take_inventory(repository)
+    if inventory.damaged_indexes:
+        raise CorruptRepositoryError("; ".join(inventory.damaged_indexes.values()), hint=_REPAIR)
+    packs = [pack for pack in _packs(inventory, needed) if len(pack.spare) < pack.entry.count]
+    repack = _choose(packs)
+    moved = {pack.id for pack in repack}
+    keep = tuple(pack for pack in packs if pack.id not in moved)
+    kept = {pack.id for pack in keep}
+    remove = tuple(pack for pack in inventory.stored if pack not in kept)
+    return _Plan(inventory=inventory, needed=needed, keep=keep, repack=repack, remove=remove)
+
+
+def _needed(repository: Repository, lock: Lock, on_progress: OnProgress | None) -> dict[BlobType, set[BlobId]]:
+    """Return all that the snapshots need and, of those that are kept apart as damaged, what is there."""
+    damaged = repository.damaged_snapshots()
+    if damaged:
+        raise CorruptRepositoryError("; ".join(damaged.values()), hint=_REPAIR)
+    data: set[BlobId] = set()
+    trees: set[BlobId] = set()
+    for tree, folder in walk(repository, [one.tree for one in repository.snapshots()], on_progress=on_progress):
+        if isinstance(folder, CorruptRepositoryError):
+            raise CorruptRepositoryError(folder.message, hint=_REPAIR)
+        trees.add(tree)
+        data.update(folder.content)
+        lock.refresh()
+    index = repository.stored_index.index
+    for tree, folder in walk(repository, [one.tree for one in repository.snapshots_apart()], on_progress=on_progress):
+        if not isinstance(folder, CorruptRepositoryError):
+            trees.add(tree)
+            data.update(blob for blob in folder.content if index.contains(blob, BlobType.DATA))
+        lock.refresh()
+    return {BlobType.DATA: data, BlobType.TREE: trees}
+
+
+def _packs(inventory: Inventory, needed: Mapping[BlobType, set[BlobId]]) -> Iterator[_Pack]:
+    """Yield each sound pack with what is needed of it; a blob that several hold is needed of one of them.
+
+    :raises CorruptRepositoryError: Something that is needed is in none.
+    """
+    sound = [(pack, entry) for pack, entry in inventory.listed.items() if inventory.is_sound(pack)]
+    wanted = {kind: set(blobs) for kind, blobs in needed.items()}
+    if sum(map(len, wanted.values())) < sum(entry.count for _, entry in sound):
+        # Something is unused or there twice; what is there twice stays in the pack that is needed most.
+        sound.sort(key=lambda item: (-_needed_share(item[1], needed), item[0]))
+    for pack, entry in sound:
+        spare = []
+        spare_bytes = 0
+        types = set()
+        for position, blob in enumerate(entry.blobs()):
+            types.add(blob.type)
+            if blob.id in wanted[blob.type]:
+                wanted[blob.type].remove(blob.id)
+            else:
+                spare.append(position)
+                spare_bytes += blob.length
+        yield _Pack(id=pack, entry=entry, types=frozenset(types), spare=frozenset(spare), spare_bytes=spare_bytes)
+    missing = [blob for blobs in wanted.values() for blob in blobs]
+    if missing:
+        raise CorruptRepositoryError(
+            f"{len(missing)} blobs that snapshots need are missing; {missing[0].hex()} is one", hint=_REPAIR
+        )
+
+
+def _needed_share(entry: ListedPack, needed: Mapping[BlobType, set[BlobId]]) -> float:
+    return sum(blob.id in needed[blob.type] for blob in entry.blobs()) / max(entry.count, 1)
+
+
+def _choose(packs: list[_Pack]) -> tuple[_Pack, ...]:
+    """Return those of *packs* whose needed blobs are moved into new ones."""
+    chosen = {pack.id: pack for pack in packs if len(pack.types) > 1}
+    allowed = sum(pack.used_bytes for pack in packs) * _MAX_UNUSED / (1 - _MAX_UNUSED)
+    wasteful = sorted((pack for pack in packs if pack.spare), key=lambda pack: pack.used_bytes / pack.entry.blob_bytes)
+    unused = sum(pack.spare_bytes for pack in wasteful)
+    for pack in wasteful:
+        if unused <= allowed:
+            break
+        unused -= pack.spare_bytes
+        chosen[pack.id] = pack
+    for kind in BlobType:
+        small = [pack for pack in packs if kind in pack.types and pack.is_small and pack.id not in chosen]
+        # Where some are moved anyhow, the small ones fill up the last of the new packs.
+        if len(small) > _MAX_SMALL or any(kind in pack.types for pack in chosen.values()):
+            chosen |= {pack.id: pack for pack in small}
+    return tuple(chosen.values())
+
+
+def _repack(repository: Repository, plan: _Plan, lock: Lock, on_progress: OnProgress | None) -> dict[bytes, ListedPack]:
+    """Move the needed blobs of the packs that are given up into new ones; return those, all durable."""
+    new: dict[bytes, ListedPack] = {}
+
+    def on_stored(pack: StoredPack) -> None:
+        new[pack.id] = ListedPack.of_header(pack.header)
+
+    packer = Packer(repository.files, repository.crypter, DEFAULT_LEVEL, on_stored)
+    total = sum(pack.used_bytes for pack in plan.repack)
+    done = 0
+    try:
+        for pack in plan.repack:
+            for blob, sealed in read_sealed(repository, pack.id, pack.needed_blobs()):
+                packer.add_sealed(blob, sealed)
+                done += blob.length
+            lock.refresh()
+            if on_progress is not None:
+                on_progress(Progress(phase="packs", bytes=done, bytes_total=total))
+        packer.flush()
+    finally:
+        packer.close()
+    return new
+
+
+def _check_nothing_is_lost(plan: _Plan, new: Iterable[ListedPack]) -> None:
+    """Compare, before anything is deleted, what will be there with what has to be there."""
+    lost = {kind: set(blobs) for kind, blobs in plan.needed.items()}
+    for entry in [*(pack.entry for pack in plan.keep), *new]:
+        for blob in entry.blobs():
+            lost[blob.type].discard(blob.id)
+    if any(lost.values()):
+        raise RepositoryError("pruning would have lost blobs; nothing was removed", hint="this is a bug: report it")
+
+
+def _write_index(repository: Repository, plan: _Plan, new: Mapping[bytes, ListedPack]) -> list[str]:
+    """Store index files for the packs that no good one lists; return the ids of the files that are not needed then."""
+    keep = {pack.id: pack.entry for pack in plan.keep}
+    good = keep.keys() - plan.inventory.contradicted
+    listed: set[bytes] = set()
+    old: list[str] = []
+    small: dict[str, tuple[bytes, ...]] = {}
+    for file_id, packs in sorted(plan.inventory.indexes.items()):
+        if not packs or not good.issuperset(packs) or not listed.isdisjoint(packs):
+            old.append(file_id)
+            continue
+        listed.update(packs)
+        if sum(keep[pack].count for pack in packs) < INDEX_BLOBS // 2:
+            small[file_id] = packs
+    if small and (new or old or len(small) > _MAX_SMALL):
+        old += small
+        listed.difference_update(*small.values())
+    save_index(repository, [*((pack, entry) for pack, entry in keep.items() if pack not in listed), *new.items()])
+    return old
