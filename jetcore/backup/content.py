@@ -23,7 +23,7 @@ class DataWriter(Protocol):
     """What is needed here of a repository's writer."""
 
     def save_data(self, data: bytes) -> bytes: ...
-    def save_stream(self, read: Callable[[int], bytes]) -> tuple[tuple[bytes, ...], int]: ...
+    def save_into(self, read_into: Callable[[memoryview], int]) -> tuple[tuple[bytes, ...], int]: ...
 
 
 class ContentSaver:
@@ -58,15 +58,15 @@ class ContentSaver:
     def _save_range(self, descriptor: int, length: int) -> tuple[tuple[bytes, ...], int]:
         left = length
 
-        def read(size: int) -> bytes:
+        def read_into(buffer: memoryview) -> int:
             nonlocal left
             with source_calls:
-                data = os.read(descriptor, min(size, left))
-            left -= len(data)
-            self._on_bytes(len(data))
-            return data
+                count = os.readv(descriptor, [buffer[:left]])
+            left -= count
+            self._on_bytes(count)
+            return count
 
-        return self._writer.save_stream(read)
+        return self._writer.save_into(read_into)
 
     def _save_sparse(self, descriptor: int, size: int) -> tuple[tuple[bytes, ...], int]:
         ids: list[bytes] = []

@@ -11,7 +11,7 @@ from typing import Self
 from jetcore.abc import Data
 from jetcore.errors import JetcoreError, RepositoryError
 from jetcore.repository.blob import DEFAULT_LEVEL, BlobId, BlobType, blob_id
-from jetcore.repository.chunker import chunks
+from jetcore.repository.chunker import Chunker, ReadInto
 from jetcore.repository.crypto import Crypter
 from jetcore.repository.files import Files, Kind
 from jetcore.repository.forked import ForkedSealer
@@ -49,7 +49,7 @@ class Writer:
         self._files = files
         self._crypter = crypter
         self._stored_index = stored_index
-        self._seed = seed
+        self._chunker = Chunker(seed)
         self._level = level
         self._lock = Lock(files, crypter)
         try:
@@ -96,9 +96,23 @@ class Writer:
         :param read: Returns up to as many bytes as asked for, none at the end.
         :raises DestinationError: Something could not be stored; the writer is of no more use.
         """
+
+        def read_into(buffer: memoryview) -> int:
+            data = read(len(buffer))
+            buffer[: len(data)] = data
+            return len(data)
+
+        return self.save_into(read_into)
+
+    def save_into(self, read_into: ReadInto) -> tuple[tuple[BlobId, ...], int]:
+        """Do the same with a stream that is read into buffers, which spares a copy.
+
+        :param read_into: Fills the beginning of a buffer and returns how many bytes it put there; 0 at the end.
+        :raises DestinationError: Something could not be stored; the writer is of no more use.
+        """
         ids = []
         total = 0
-        for chunk in chunks(read, self._seed):
+        for chunk in self._chunker.chunks(read_into):
             ids.append(self._save(BlobType.DATA, chunk))
             total += len(chunk)
         return tuple(ids), total

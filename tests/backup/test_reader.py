@@ -247,7 +247,7 @@ def test_file_whose_blob_is_lost_is_read(store: HomeStore, home: Path, monkeypat
     with other.repository.writer() as writer:
 
         class Forgetful:
-            save_data, save_stream, save_tree = writer.save_data, writer.save_stream, writer.save_tree
+            save_data, save_into, save_tree = writer.save_data, writer.save_into, writer.save_tree
 
             def has_blob(self, blob: bytes) -> bool:
                 return blob != lost and writer.has_blob(blob)

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from jetcore import Outcome
+from jetcore.backup.content import WHOLE_FILE
 from jetcore.backup.items import ItemKind
 from jetcore.backup.reader import SavedTree
 from jetcore.testing.homes import HomeStore
@@ -86,6 +87,11 @@ def after(
         return result
 
     monkeypatch.setattr(os, call, wrapped)
+
+
+def reading_call(size: int) -> str:
+    """Return the name of the call that the content of a file of *size* bytes is read with."""
+    return "read" if size <= WHOLE_FILE else "readv"
 
 
 class TestNames:
@@ -345,7 +351,7 @@ class TestRaces:
         """Case 19: a file that is cut short before it is read is stored as it is then."""
         file = home / "data"
         file.write_bytes(os.urandom(size))
-        before(monkeypatch, "read", None, lambda: os.truncate(file, size // 2))
+        before(monkeypatch, reading_call(size), None, lambda: os.truncate(file, size // 2))
 
         saved = store.save(home)
 
@@ -697,7 +703,7 @@ class TestErrorsOfTheFileSystem:
         def fail() -> None:
             raise OSError(code, os.strerror(code))
 
-        before(monkeypatch, "read", None, fail)
+        before(monkeypatch, reading_call(size), None, fail)
 
         saved = store.save(home)
 

@@ -7,13 +7,13 @@ import random
 
 import pytest
 
-from jetcore.repository.chunker import MAX_BYTES, MIN_BYTES, chunks
+from jetcore.repository.chunker import MAX_BYTES, MIN_BYTES, Chunker
 
 DATA = random.Random(1).randbytes(20 << 20)
 
 
 def cut(data, seed=5):
-    return [bytes(chunk) for chunk in chunks(io.BytesIO(data).read, seed)]
+    return [bytes(chunk) for chunk in Chunker(seed).chunks(io.BytesIO(data).readinto)]
 
 
 @pytest.mark.parametrize("size", [0, 1, MIN_BYTES - 1, MIN_BYTES])
@@ -42,7 +42,18 @@ def test_reads_do_not_matter(piece):
     """However many bytes a read gives, the cuts are the same."""
     source = io.BytesIO(DATA)
 
-    assert [bytes(chunk) for chunk in chunks(lambda size: source.read(min(size, piece)), 5)] == cut(DATA)
+    def read_into(buffer):
+        return source.readinto(buffer[:piece])
+
+    assert [bytes(chunk) for chunk in Chunker(5).chunks(read_into)] == cut(DATA)
+
+
+def test_one_stream_after_the_other():
+    """A chunker that has cut one stream, or was stopped in the middle of one, cuts the next one as a new one would."""
+    chunker = Chunker(5)
+    next(chunker.chunks(io.BytesIO(DATA[::-1]).readinto))
+
+    assert [bytes(chunk) for chunk in chunker.chunks(io.BytesIO(DATA).readinto)] == cut(DATA)
 
 
 def test_an_insertion_moves_no_later_cut():
@@ -69,11 +80,11 @@ def test_never_asked_for_nothing():
     source = io.BytesIO(DATA)
     asked = []
 
-    def read(size):
-        asked.append(size)
-        return source.read(size)
+    def read_into(buffer):
+        asked.append(len(buffer))
+        return source.readinto(buffer)
 
-    for _ in chunks(read, 5):
+    for _ in Chunker(5).chunks(read_into):
         pass
 
     assert min(asked) > 0
