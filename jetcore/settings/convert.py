@@ -139,6 +139,17 @@ def build(section: type[Section], values: Mapping[str, Any], *, place: str) -> S
     raise SettingsError("\n".join(faults))
 
 
+def check(settings: Any, *, place: str) -> None:
+    """Make sure that an object could be built from its own values.
+
+    An attrs object has checked its limits when it was made, but not the types of what it was given.
+
+    :raises SettingsError: Some value does not fit; a line for each fault.
+    """
+    kind = type(settings)
+    build(kind, {attribute.name: getattr(settings, attribute.name) for attribute, _ in fields_of(kind)}, place=place)
+
+
 def fault(attribute: attrs.Attribute[Any], error: ValueError, value: Any) -> str:
     """Return what is wrong with *value*: the field, the reason, the limits, and the value unless it is a secret."""
     info, reason = info_of(attribute), str(error)

@@ -109,9 +109,12 @@ def shared(name: str, *, default: Any) -> Any:
     return attrs.field(default=default, metadata={_KEPT_OUT: name}, kw_only=True)
 
 
-def given_number() -> Any:
-    """Declare the field of an object's number, which the database gives; 0 before that."""
-    return attrs.field(default=0, metadata={_KEPT_OUT: ""}, kw_only=True)
+def given(default: Any) -> Any:
+    """Declare a field that nobody sets, such as the number that the database gives to an object.
+
+    :param default: Its value until it is given.
+    """
+    return attrs.field(default=default, metadata={_KEPT_OUT: ""}, kw_only=True)
 
 
 def info_of(attribute: attrs.Attribute[Any]) -> FieldInfo:

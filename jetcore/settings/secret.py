@@ -25,6 +25,12 @@ _NONCE_BYTES = 12
 _HINT = "restore the master key file that belongs to this state database"
 
 
+def sealed_with(sealed: str) -> str:
+    """Return the id of the key that a sealed text was sealed with; empty if it is none."""
+    version, _, rest = sealed.partition(":")
+    return rest.partition(":")[0] if version == _VERSION else ""
+
+
 class MasterKey:
     """The 32 bytes that seal every secret in the state database. Shown masked, never pickled."""
 

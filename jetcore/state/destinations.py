@@ -17,6 +17,7 @@ from jetcore.settings.convert import from_document, to_document
 from jetcore.settings.secret import MasterKey
 from jetcore.state import tables
 from jetcore.state.nearest import nearest
+from jetcore.state.server import require_key
 
 _table = tables.destinations
 
@@ -32,6 +33,7 @@ def add(connection: Connection, config: DestinationConfig, key: MasterKey) -> No
             raise BadInputError(f"there is a destination {config.name!r} already", hint="choose another name")
         if existing.uuid == config.uuid:
             raise BadInputError(f"destination {config.uuid} has been added already, as {existing.name!r}")
+    require_key(connection, key)
     first = connection.execute(select(_table.c.uuid)).first() is None
     document = {} if config.settings is None else to_document(config.settings, key, _context(config.uuid))
     connection.execute(

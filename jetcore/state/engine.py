@@ -22,7 +22,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 from jetcore.errors import StateError
 
 #: Revisions of the database, oldest first; the last is what this code works with. A test compares them with Alembic's.
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 
 #: How long a writer waits for another one. Transactions are short; who waits longer waits for something that hangs.
 BUSY_SECONDS = 30.0
@@ -230,6 +230,7 @@ def _masked(url: URL, message: str) -> str:
 _HINTS = (
     ("database is locked", "another process has been writing for long; find it with: fuser -v FILE"),
     ("disk is full", "make room on the disk that the file is on"),
+    ("disk I/O error", "the disk that the file is on is full or failing"),
     ("no such table", "run: jetcore upgrade"),
     ("relation ", "run: jetcore upgrade"),
     ("not a database", "the file is damaged; put back a copy"),

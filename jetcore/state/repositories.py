@@ -11,6 +11,7 @@ from jetcore.errors import StateError
 from jetcore.model import Secret
 from jetcore.settings.secret import MasterKey
 from jetcore.state import tables
+from jetcore.state.server import require_key
 
 _table = tables.repositories
 
@@ -33,6 +34,7 @@ def add(connection: Connection, record: RepositoryRecord, key: MasterKey) -> Non
 
     :raises StateError: There is one for the account and destination, or for the prefix.
     """
+    require_key(connection, key)
     connection.execute(
         insert(_table).values(
             account_uuid=record.account_uuid,
@@ -68,6 +70,7 @@ def change_secrets(connection: Connection, record: RepositoryRecord, key: Master
 
     :raises StateError: There is no such repository.
     """
+    require_key(connection, key)
     changed = connection.execute(
         update(_table)
         .where(_table.c.account_uuid == record.account_uuid, _table.c.destination_uuid == record.destination_uuid)

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, insert, select
 
 from jetcore.errors import MasterKeyError, StateError
 from jetcore.model import Secret
-from jetcore.settings.secret import MasterKey
+from jetcore.settings.secret import MasterKey, sealed_with
 from jetcore.state import tables
 
 _CONTEXT = "server.key_check"
@@ -48,3 +48,19 @@ def identify(connection: Connection, key: MasterKey) -> str:
     if key.unseal(row.key_check, _CONTEXT).reveal() != row.uuid:
         raise MasterKeyError("the proof of the master key in the state database was changed by hand")
     return str(row.uuid)
+
+
+def require_key(connection: Connection, key: MasterKey) -> None:
+    """Make sure, before something is sealed with *key*, that it still is the key of the database.
+
+    Another process can have rotated the key since this one read it. Holds until the end of the transaction.
+
+    :raises MasterKeyError: It is not.
+    """
+    # The lock keeps a rotation out until we have committed; on SQLite there is one writer at a time anyway.
+    query = select(tables.server.c.key_check).with_for_update(read=True)
+    sealed = connection.execute(query).scalar_one_or_none()
+    if sealed is not None and sealed_with(sealed) != key.id:
+        raise MasterKeyError(
+            "the master key was changed by another process meanwhile", hint="start again, with the key of today"
+        )

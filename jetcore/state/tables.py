@@ -23,6 +23,8 @@ from sqlalchemy import (
 )
 
 from jetcore.model import Level, Outcome, TaskKind, TaskStatus
+from jetcore.settings.file_permissions import Category
+from jetcore.settings.notifications import Frequency
 from jetcore.state.types import Choice, Instant, Json, PathBytes, PlainText
 
 metadata = MetaData(
@@ -192,6 +194,8 @@ settings = Table(
     Column("section", PlainText, primary_key=True),
     #: Counts the changes; who saves must have seen the last one.
     Column("version", Integer, nullable=False),
+    #: Format of the document; see :mod:`jetcore.settings.upgrade`.
+    Column("format", Integer, nullable=False, server_default="1"),
     #: What differs from the defaults, secrets sealed.
     Column("document", Json, nullable=False),
     Column("changed", Instant, nullable=False),
@@ -209,6 +213,92 @@ settings_history = Table(
     #: ``{field: [before, after]}``; a secret only says that it changed.
     Column("changes", Json, nullable=False),
     PrimaryKeyConstraint("section", "version"),
+)
+
+
+#: Queue priority groups.
+priorities = Table(
+    "priorities",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", PlainText, nullable=False, unique=True),
+    #: The values of the kinds of tasks; the lower, the sooner.
+    Column("backup", Integer, nullable=False),
+    Column("restore", Integer, nullable=False),
+    Column("download", Integer, nullable=False),
+    Column("clone", Integer, nullable=False),
+    Column("tags", Json, nullable=False),
+    #: True or NULL, as that of destinations.
+    Column("is_default", Boolean, unique=True),
+    CheckConstraint("is_default", name="is_default"),
+    sqlite_autoincrement=True,
+)
+
+#: What was set for single accounts.
+account_overrides = Table(
+    "account_overrides",
+    metadata,
+    Column("account_uuid", PlainText, ForeignKey("accounts.uuid"), primary_key=True),
+    Column("priority_id", Integer, ForeignKey("priorities.id")),
+    Column("on_demand_retain", Integer),
+    Column("tags", Json, nullable=False),
+)
+
+restore_conditions = Table(
+    "restore_conditions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("condition", PlainText, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+file_permissions = Table(
+    "file_permissions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("pattern", PlainText, nullable=False),
+    Column("category", Choice(Category), nullable=False),
+    Column("owner", PlainText, nullable=False),
+    Column("group", PlainText, nullable=False),
+    Column("file_mode", PlainText, nullable=False),
+    Column("directory_mode", PlainText, nullable=False),
+    Column("recursive", Boolean, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+#: API access tokens.
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    #: SHA-256 of the token, in hex. A token is random and long, so nothing slower is needed.
+    Column("digest", PlainText, nullable=False, unique=True),
+    Column("description", PlainText, nullable=False),
+    Column("account", PlainText, nullable=False),
+    Column("ip", PlainText, nullable=False),
+    Column("created", Instant, nullable=False),
+    Column("last_used", Instant),
+    Column("last_ip", PlainText, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+#: Notification integrations.
+integrations = Table(
+    "integrations",
+    metadata,
+    Column("uuid", PlainText, primary_key=True),
+    Column("name", PlainText, nullable=False, unique=True),
+    Column("type", PlainText, nullable=False),
+    Column("owner", PlainText, nullable=False),
+    #: How soon alerts of each level are sent.
+    Column("information", Choice(Frequency), nullable=False),
+    Column("warning", Choice(Frequency), nullable=False),
+    Column("critical", Choice(Frequency), nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    #: Settings of its type as a document, secrets sealed.
+    Column("settings", Json, nullable=False),
+    Column("created", Instant, nullable=False),
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from jetcore.errors import BadInputError, StateError
 from jetcore.model import Task, TaskKind, TaskStatus
@@ -68,6 +68,12 @@ def recent(connection: Connection, *, account: str = "", limit: int = 100) -> li
     if account:
         query = query.where(_table.c.account == account)
     return [_task(row) for row in connection.execute(query)]
+
+
+def last_id(connection: Connection) -> int:
+    """Return the number of the newest task, 0 if there never was one."""
+    newest: int | None = connection.execute(select(func.max(_table.c.id))).scalar()
+    return newest or 0
 
 
 def processing(connection: Connection) -> list[Task]:

@@ -13,7 +13,7 @@ from jetcore.settings.field import (
     absolute_path,
     default_of,
     fields_of,
-    given_number,
+    given,
     info_of,
     nearest,
     setting,
@@ -106,7 +106,7 @@ def test_what_cannot_be_set_is_no_setting() -> None:
 
     @attrs.frozen
     class Mixed:
-        id: int = given_number()
+        id: int = given(0)
         force: bool = shared("mysql.force", default=True)
         count: int = setting(default=3, title="Count", help="How many.")
 

@@ -12,8 +12,12 @@ from sqlalchemy import Connection, Engine, event, inspect, text
 
 from jetcore.errors import StateError
 from jetcore.model import Level
-from jetcore.state import alerts
+from jetcore.settings.general import General
+from jetcore.settings.priorities import PriorityGroup
+from jetcore.settings.secret import MasterKey
+from jetcore.state import alerts, priorities
 from jetcore.state.engine import REVISIONS, check_version, create_or_upgrade, make_engine, reading, writing
+from jetcore.state.settings import SettingsStore
 from jetcore.state.tables import metadata
 from jetcore.state.upgrade import downgrade, revisions, upgrade
 
@@ -129,3 +133,49 @@ def test_references_are_enforced_again_after_an_upgrade(sqlite_url: str) -> None
     with pytest.raises(StateError, match="FOREIGN KEY"), writing(engine) as connection:
         connection.execute(text("INSERT INTO point_parts VALUES (7, 0, 2, '', '', 'completed', '', 0, 0, '[]')"))
     engine.dispose()
+
+
+#: Rows as jetcore wrote them in the first version of the database.
+FIRST_ROWS = (
+    "INSERT INTO server VALUES ('u-1', 'jcs1:0123abcd:xxx', '2024-01-02 03:04:05')",
+    "INSERT INTO destinations VALUES ('d-1', 'local', 'local', '{}', TRUE, '2024-01-02 03:04:05')",
+    "INSERT INTO settings VALUES ('general', 3, '{\"debug\":true}', '2024-01-02 03:04:05', 'root')",
+    "INSERT INTO settings_history VALUES ('general', 3, '2024-01-02 03:04:05', 'root', '{\"debug\":[false,true]}')",
+    "INSERT INTO jobs (name, contains, accounts, enabled) VALUES ('nightly', 511, '[]', TRUE)",
+    "INSERT INTO job_destinations VALUES (1, 0, 'd-1')",
+)
+
+
+def rows_of(engine: Engine) -> dict[str, list[tuple[object, ...]]]:
+    """Return what stands in the tables of the first version."""
+    with reading(engine) as connection:
+        found = {
+            name: [tuple(row) for row in connection.execute(text(f"SELECT * FROM {name}"))]
+            for name in ("server", "destinations", "settings_history", "jobs", "job_destinations")
+        }
+        columns = "section, version, document, changed, changed_by"
+        return found | {"settings": [tuple(row) for row in connection.execute(text(f"SELECT {columns} FROM settings"))]}
+
+
+def test_first_database_is_upgraded_with_its_data(empty_engine: Engine, key: MasterKey) -> None:
+    """A database of the first version keeps every row on the way up and on the way back, and is in full use between."""
+    upgrade(empty_engine, "0001")
+    with writing(empty_engine) as connection:
+        for row in FIRST_ROWS:
+            connection.exec_driver_sql(row)
+    before = rows_of(empty_engine)
+
+    create_or_upgrade(empty_engine)
+
+    check_version(empty_engine)
+    assert rows_of(empty_engine) == before
+    assert SettingsStore(empty_engine, key).load_version("general", General) == (General(debug=True), 3)
+    with writing(empty_engine) as connection:
+        assert [group.name for group in priorities.all(connection)] == ["High", "Normal", "Low"]
+        priorities.add(connection, PriorityGroup(name="Night"))
+
+    downgrade(empty_engine, "0001")
+
+    assert rows_of(empty_engine) == before
+    with pytest.raises(StateError, match="is of version 0001, this jetcore works with"):
+        check_version(empty_engine)
