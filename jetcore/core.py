@@ -37,6 +37,7 @@ from jetcore.errors import (
 from jetcore.model import (
     Account,
     Alert,
+    BackupEnded,
     Contains,
     DestinationConfig,
     Host,
@@ -53,14 +54,16 @@ from jetcore.model import (
     TaskStatus,
 )
 from jetcore.plugins import Plugins
+from jetcore.process import can_fork
 from jetcore.repository import MasterKeys, Repository, Snapshot
 from jetcore.restore.pipeline import Target, Wanted, restore_account, restore_to_directory
+from jetcore.scheduler.fork import Ended, run_forked
 from jetcore.security import master_key
 from jetcore.settings import SECTIONS
 from jetcore.settings.assign import assign
 from jetcore.settings.general import General
 from jetcore.state import accounts, alerts, destinations, points, repositories, server, tasks
-from jetcore.state.engine import check_version, make_engine, reading, writing
+from jetcore.state.engine import after_fork, check_version, make_engine, reading, writing
 from jetcore.state.repositories import RepositoryRecord
 from jetcore.state.settings import SettingsStore
 
@@ -206,6 +209,14 @@ class Core:
                 f"account {name!r} is no longer on this server", hint=f"bring it back with: jetcore restore {name}"
             )
         raise _unknown(name, [account.name for account in self.panel.accounts()], "account")
+
+    def _check_known(self, name: str) -> None:
+        """Make sure that there is, or was, an account of that name: a mistyped one is no failed task.
+
+        :raises BadInputError: There never was one.
+        """
+        if self._remembered(name) is None:
+            self.account(name)
 
     def _remembered(self, name: str) -> Account | None:
         with reading(self._engine) as connection:
@@ -416,6 +427,7 @@ class Core:
         :raises AbortedError: A plugin would not have it.
         """
         config, place = self.destination(destination)
+        self._check_known(name)
         with self._task(TaskKind.BACKUP, name, config.name) as work:
             account = self.account(name)
             repository = self._repository_for_backup(account, config, place)
@@ -437,6 +449,72 @@ class Core:
             )
             work.point, work.outcome, work.message = point, point.outcome, "; ".join(point.missing)
         return point
+
+    def backup_all(
+        self,
+        names: Sequence[str],
+        destination: str | None = None,
+        *,
+        contains: Contains = Contains.FULL,
+        forks: int = 2,
+    ) -> Iterator[BackupEnded]:
+        """Back up several accounts, each in a fork of its own, and yield how each ended, as they end.
+
+        What happens to one account, its fork being killed included, happens to no other. A program with threads cannot
+        be forked; there, the accounts are backed up one after the other in this process.
+
+        :param forks: How many accounts are worked on at once.
+        :raises BadInputError: The destination is unknown.
+        """
+        config, _ = self.destination(destination)
+        # Found out once for all forks.
+        _ = self.panel, self._engines
+        if not can_fork():
+            for name in names:
+                yield self._try_backup(name, config.name, contains)
+            return
+
+        def work(name: str) -> int:
+            after_fork(self._engine)
+            self._opened.clear()
+            return self._try_backup(name, config.name, contains).exit_code
+
+        known: list[str] = []
+        for name in names:
+            try:
+                self._check_known(name)
+                known.append(name)
+            except JetcoreError as error:
+                yield BackupEnded(account=name, message=str(error), exit_code=error.exit_code)
+        with reading(self._engine) as connection:
+            first_new = tasks.last_id(connection) + 1
+        for name, ended in run_forked(work, known, forks=forks):
+            yield self._backup_ended(name, config.name, first_new, ended)
+
+    def _try_backup(self, name: str, destination: str, contains: Contains) -> BackupEnded:
+        try:
+            point = self.backup(name, destination, contains=contains)
+        except JetcoreError as error:
+            return BackupEnded(account=name, message=str(error), exit_code=error.exit_code)
+        return BackupEnded(account=name, point=point)
+
+    def _backup_ended(self, name: str, destination: str, first_new: int, ended: Ended) -> BackupEnded:
+        """Return what the state says of a backup that a fork has made, or has not made to its end."""
+        with writing(self._engine) as connection:
+            task = next(
+                (task for task in tasks.recent(connection, account=name, limit=1) if task.id >= first_new), None
+            )
+            if task is not None and task.status is TaskStatus.PROCESSING:
+                task = tasks.abandon(connection, task.id)
+                title = f"Backup of account {name} never finished"
+                alerts.add(connection, Level.CRITICAL, title, f"its process {ended}", name)
+            account = accounts.find(connection, name)
+            point = points.latest(connection, account.uuid, destination=destination) if account else None
+        if ended.ok and task is not None and point is not None:
+            return BackupEnded(account=name, point=point)
+        told = task is not None and task.status is not TaskStatus.NEVER_FINISHED and task.message
+        said = task.message if task is not None and told else f"its process {ended}"
+        return BackupEnded(account=name, message=said, exit_code=ended.status or JetcoreError.exit_code)
 
     def _former(self, account: Account, config: DestinationConfig, repository: Repository) -> Snapshot | None:
         with reading(self._engine) as connection:

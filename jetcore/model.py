@@ -283,6 +283,19 @@ class RestorePoint:
 
 
 @attrs.frozen(kw_only=True)
+class BackupEnded:
+    """How the backup of one of several accounts ended."""
+
+    account: str
+    #: The new restore point; None if there is none.
+    point: RestorePoint | None = None
+    #: Why there is none; empty if there is one.
+    message: str = ""
+    #: Exit status of the command line for that reason; 0 if there is a point.
+    exit_code: int = 0
+
+
+@attrs.frozen(kw_only=True)
 class RestoreReport:
     """What a restore put back."""
 

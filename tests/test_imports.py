@@ -13,11 +13,12 @@ PACKAGE = ROOT / "jetcore"
 
 VALUES = {"errors", "model"}
 CONTRACT = VALUES | {"abc"}
-WORK = CONTRACT | {"version", "repository", "destinations", "plugins", "settings", "state"}
+WORK = CONTRACT | {"version", "process", "repository", "destinations", "plugins", "settings", "state"}
 #: Each unit of the package, a module or a subpackage, with the units that it may import. A unit names only units that
 #: stand above it, so there are no cycles, not even ones hidden in a function.
 MAY_IMPORT: dict[str, set[str]] = {
     "version": set(),
+    "process": set(),
     "errors": set(),
     "model": {"errors"},
     "abc": VALUES,
@@ -29,10 +30,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "plugins": CONTRACT | {"version", "hookspecs", "plugin_check", "settings", "destinations"},
     "state": VALUES | {"settings"},
     "security": VALUES | {"plugins", "settings", "state"},
-    "repository": CONTRACT | {"version"},
+    "repository": CONTRACT | {"version", "process"},
     "backup": WORK,
     "restore": WORK | {"backup"},  # reads the manifest that a backup wrote
-    "core": WORK | {"hookspecs", "bootstrap", "security", "backup", "restore"},
+    "scheduler": WORK,
+    "core": WORK | {"hookspecs", "bootstrap", "security", "backup", "restore", "scheduler"},
     "installation": VALUES | {"bootstrap", "settings", "state", "security", "core"},
     "__init__": WORK | {"hookspecs", "core"},
     "cli": WORK | {"__init__", "bootstrap", "core", "installation"},

@@ -7,6 +7,7 @@ for code that it does not use.
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import signal
 import sys
@@ -74,6 +75,9 @@ def root(ctx: click.Context, home: str | None, *, as_json: bool, debug: bool) ->
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and leave the process with the exit status of the error tree."""
     signal.signal(signal.SIGTERM, _terminated)
+    # What is imported from here on lives as long as the process; looking through it for garbage takes a tenth of the
+    # start. It is switched on again when the command begins its work.
+    gc.disable()
     sys.exit(run(arguments))
 
 

@@ -17,7 +17,7 @@ def init(session: Session, *, database: str | None) -> None:
     done = initialise(home=session.home, url=database)
     session.show(done, f"jetcore is ready in {done.home}.")
     for warning in done.warnings:
-        session.note(f"jetcore: warning: {warning}")
+        session.note(f"warning: {warning}")
 
 
 @click.command(cls=Command)

@@ -44,9 +44,9 @@ def restore(
     session.show(report, lambda: _text(report))
     for part in report.parts:
         for message in part.messages:
-            session.note(f"jetcore: {name}: {part.part}: {message}")
+            session.note(f"{name}: {part.part}: {message}")
     for note in report.notes:
-        session.note(f"jetcore: {name}: note: {note}")
+        session.note(f"{name}: note: {note}")
     if report.outcome is Outcome.COMPLETED:
         return 0
     return PartialError.exit_code if report.outcome is Outcome.PARTIAL else RestoreError.exit_code

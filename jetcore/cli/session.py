@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -40,6 +41,9 @@ class Session:
             level=logging.DEBUG if self.debug else logging.WARNING, format="jetcore: %(message)s", stream=sys.stderr
         )
         with open_core(home=self.home) as core:
+            # The forks of this process share its memory as long as nobody writes to it, the collector included.
+            gc.freeze()
+            gc.enable()
             yield core
 
     def show(self, value: object, text: str | Callable[[], str]) -> None:
@@ -61,7 +65,7 @@ class Session:
 
     def note(self, text: str) -> None:
         """Tell the user something that is not the result."""
-        sys.stderr.write(printable(text) + "\n")
+        sys.stderr.write(f"jetcore: {printable(text)}\n")
 
     @contextmanager
     def progress(self, title: str) -> Iterator[OnProgress | None]:

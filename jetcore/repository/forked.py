@@ -8,7 +8,6 @@ socket pair, whose end is how either side learns that the other is gone.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import mmap
 import os
@@ -19,6 +18,7 @@ from collections.abc import Iterator
 
 from jetcore.abc import Data
 from jetcore.errors import DestinationError, DestinationFullError, JetcoreError, RepositoryError
+from jetcore.process import die_with_parent
 from jetcore.repository.blob import BlobId, BlobType
 from jetcore.repository.chunker import MAX_BYTES
 from jetcore.repository.crypto import Crypter
@@ -39,7 +39,6 @@ _FLUSH = _ORDER.pack(0xFFFFFFFF, 0, 0)
 _ANSWER = struct.Struct("<BI")  # what happened, bytes that follow
 _FREE, _STORED, _FLUSHED, _FAILED = range(4)
 _ERRORS: tuple[type[JetcoreError], ...] = (RepositoryError, DestinationError, DestinationFullError)
-_PR_SET_PDEATHSIG = 1
 
 
 class ForkedSealer(Sealer):
@@ -218,10 +217,7 @@ class _Child:
             os._exit(status)
 
     def _detach(self) -> None:
-        # The parent's death ends this process too, even in the middle of a long write.
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != self._parent:
-            os._exit(1)
+        die_with_parent(self._parent)
         # Ctrl-C reaches the whole process group; the parent decides what it means.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)

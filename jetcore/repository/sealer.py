@@ -8,8 +8,8 @@ compresses, seals, packs and stores. Both sealers run the same :class:`~jetcore.
 from __future__ import annotations
 
 import abc
-import threading
 
+from jetcore import process
 from jetcore.abc import Data
 from jetcore.repository.blob import BlobId, BlobType
 from jetcore.repository.crypto import Crypter
@@ -70,5 +70,5 @@ class InlineSealer(Sealer):
 
 
 def can_fork(files: Files) -> bool:
-    """Say whether a forked sealer is safe: no other thread may hold a lock that the child would wait for, for ever."""
-    return files.destination.fork_safe and threading.active_count() == 1
+    """Say whether a forked sealer is safe, for this process and for the destination."""
+    return files.destination.fork_safe and process.can_fork()

@@ -55,11 +55,6 @@ class InProcess:
         """Return; nothing is ever pending."""
 
 
-def can_fork() -> bool:
-    """Say whether this process may fork and go on in Python: only as long as it has a single thread."""
-    return len(os.listdir("/proc/self/task")) == 1
-
-
 @attrs.define
 class _Worker:
     pid: int

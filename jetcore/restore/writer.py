@@ -18,6 +18,7 @@ import orjson
 
 from jetcore import errors
 from jetcore.errors import CorruptRepositoryError, JetcoreError, RestoreError
+from jetcore.process import can_fork
 from jetcore.repository.tree import Node
 from jetcore.restore.batch import Batcher, BatchRestorer, decode_batch, encode_batch
 from jetcore.restore.beneath import Beneath, open_target
@@ -27,7 +28,7 @@ from jetcore.restore.metadata import Metadata, Policy, check_fatal
 from jetcore.restore.names import Selection, fit_nodes, joined, select
 from jetcore.restore.nodes import NodeRestorer, Restored, Source, link_group
 from jetcore.restore.report import RestoredTree, RestoreProblem, Tally
-from jetcore.restore.workers import Crew, InProcess, Workers, can_fork
+from jetcore.restore.workers import Crew, InProcess, Workers
 
 __all__ = ["RestoreProblem", "RestoredTree", "restore_tree"]
 

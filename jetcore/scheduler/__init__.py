@@ -1,0 +1,1 @@
+"""Running tasks: for now, several at once in forks of this process."""
