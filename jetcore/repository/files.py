@@ -31,8 +31,12 @@ class Kind(enum.StrEnum):
     LOCK = "locks"
     SNAPSHOT = "snapshots"
     INDEX = "index"
-    #: Snapshots of which something is lost, kept apart; a folder that the format does not know and readers pass over.
+    #: Snapshots of which something is lost, kept apart in a folder that the format does not know.
     APART = "damaged"
+
+
+#: Where damaged packs are kept as long as there are such snapshots.
+PACKS_APART = f"{Kind.APART}/packs/"
 
 
 def pack_name(pack_id: bytes) -> str:

@@ -7,6 +7,7 @@ import hashlib
 import os
 import pwd
 from datetime import UTC, datetime
+from typing import Any
 
 import attrs
 import orjson
@@ -77,8 +78,48 @@ def add_key(files: Files, keys: MasterKeys, password: Secret, *, random: bool = 
     return files.put(Kind.KEY, orjson.dumps(document))
 
 
+@attrs.frozen(kw_only=True)
+class KeyInfo:
+    """What a key file says of itself."""
+
+    id: str
+    #: When, by whom and where it was made, as it was written down then.
+    created: str
+    username: str
+    hostname: str
+
+
+def list_keys(files: Files) -> tuple[list[KeyInfo], dict[str, str]]:
+    """Return the key files, oldest first; and by id what is wrong with those that cannot be used."""
+    found: list[KeyInfo] = []
+    damaged: dict[str, str] = {}
+    for key_id in files.list(Kind.KEY):
+        try:
+            fields = orjson.loads(files.get(Kind.KEY, key_id))
+            _cost_and_data(fields)
+            info = KeyInfo(
+                id=key_id,
+                created=str(fields.get("created", "")),
+                username=str(fields.get("username", "")),
+                hostname=str(fields.get("hostname", "")),
+            )
+            found.append(info)
+        except ObjectNotFoundError:
+            continue  # removed since it was listed
+        except CorruptRepositoryError as error:
+            damaged[key_id] = error.message
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            damaged[key_id] = files.corrupt(Kind.KEY, key_id, error).message
+    return sorted(found, key=lambda info: info.created), damaged
+
+
 def find_keys(files: Files, password: Secret) -> MasterKeys:
-    """Return the master keys out of the first key file that opens with *password*.
+    """Return the master keys out of the first key file that opens with *password*, see :func:`find_key`."""
+    return find_key(files, password)[1]
+
+
+def find_key(files: Files, password: Secret) -> tuple[str, MasterKeys]:
+    """Return the id of the first key file that opens with *password*, and the master keys in it.
 
     :raises WrongPasswordError: None does.
     :raises CorruptRepositoryError: None does, but one is damaged and might have.
@@ -96,7 +137,7 @@ def find_keys(files: Files, password: Secret) -> MasterKeys:
             continue
         tried += 1
         try:
-            return _open(document, password)
+            return key_id, _open(document, password)
         except UnsealError:
             continue  # another password's
         except (KeyError, TypeError, ValueError, CorruptRepositoryError) as error:
@@ -109,9 +150,13 @@ def find_keys(files: Files, password: Secret) -> MasterKeys:
 
 
 def _open(document: bytes, password: Secret) -> MasterKeys:
-    fields = orjson.loads(document)
+    cost, salt, sealed = _cost_and_data(orjson.loads(document))
+    return MasterKeys.from_json(cost.derive(password, salt).unseal(sealed))
+
+
+def _cost_and_data(fields: dict[str, Any]) -> tuple[_Scrypt, bytes, bytes]:
     if fields["kdf"] != "scrypt":
         raise ValueError(f"its key derivation {fields['kdf']!r} is unknown")
     cost = _Scrypt(int(fields["N"]), int(fields["r"]), int(fields["p"]))
     salt, sealed = (base64.b64decode(fields[name], validate=True) for name in ("salt", "data"))
-    return MasterKeys.from_json(cost.derive(password, salt).unseal(sealed))
+    return cost, salt, sealed

@@ -19,7 +19,7 @@ from jetcore.errors import CorruptRepositoryError, RepositoryError
 from jetcore.model import OnProgress, Progress
 from jetcore.repository.blob import DEFAULT_LEVEL, BlobId, BlobType
 from jetcore.repository.config import VERSION
-from jetcore.repository.files import Kind, pack_name
+from jetcore.repository.files import PACKS_APART, Kind, pack_name
 from jetcore.repository.index import Location, encode_pack
 from jetcore.repository.inventory import Inventory, ListedPack, take_inventory
 from jetcore.repository.lock import Lock
@@ -125,6 +125,7 @@ def prune(repository: Repository, *, dry_run: bool = False, on_progress: OnProgr
             old_indexes = _write_index(repository, plan, new)
             delete_files(repository, lock, [f"{Kind.INDEX}/{file_id}" for file_id in old_indexes])
             delete_files(repository, lock, [pack_name(pack) for pack in plan.remove])
+            _delete_packs_apart(repository, lock)
         finally:
             repository.stored_index.forget()
     return plan.report(dry_run=False, new_bytes=sum(entry.size for entry in new.values()))
@@ -198,12 +199,13 @@ def _make_plan(repository: Repository, lock: Lock, on_progress: OnProgress | Non
 
 def _needed(repository: Repository, lock: Lock, on_progress: OnProgress | None) -> dict[BlobType, set[BlobId]]:
     """Return all that the snapshots need and, of those that are kept apart as damaged, what is there."""
-    damaged = repository.damaged_snapshots()
-    if damaged:
-        raise CorruptRepositoryError("; ".join(damaged.values()), hint=_REPAIR)
+    try:
+        snapshots = repository.every_snapshot()
+    except CorruptRepositoryError as error:
+        raise CorruptRepositoryError(error.message, hint=_REPAIR) from error
     data: set[BlobId] = set()
     trees: set[BlobId] = set()
-    for tree, folder in walk(repository, [one.tree for one in repository.snapshots()], on_progress=on_progress):
+    for tree, folder in walk(repository, [one.tree for one in snapshots], on_progress=on_progress):
         if isinstance(folder, CorruptRepositoryError):
             raise CorruptRepositoryError(folder.message, hint=_REPAIR)
         trees.add(tree)
@@ -292,6 +294,14 @@ def _repack(repository: Repository, plan: _Plan, lock: Lock, on_progress: OnProg
     finally:
         packer.close()
     return new
+
+
+def _delete_packs_apart(repository: Repository, lock: Lock) -> None:
+    """Delete the damaged packs that a repair has kept, once no snapshot is left that misses something of them."""
+    if not any(repository.files.list(Kind.APART)):
+        prefix = repository.files.path("")
+        apart = [info.name for info in repository.files.destination.list(repository.files.path(PACKS_APART))]
+        delete_files(repository, lock, [name.removeprefix(prefix) for name in apart])
 
 
 def _check_nothing_is_lost(plan: _Plan, new: Iterable[ListedPack]) -> None:
