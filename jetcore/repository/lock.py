@@ -167,6 +167,24 @@ class Lock:
             raise self._files.corrupt(Kind.LOCK, lock_id, error) from error
 
 
+def unlock(files: Files, crypter: Crypter, *, every: bool = False) -> int:
+    """Remove stale locks and return how many there were.
+
+    :param every: Also those whose owner may be alive, and those that cannot be read.
+    """
+    removed = 0
+    now = datetime.now(UTC)
+    for lock_id in list(files.list(Kind.LOCK)):
+        try:
+            stale = every or decode_lock(files.load(Kind.LOCK, lock_id, crypter)).is_stale(now)
+        except (ObjectNotFoundError, CorruptRepositoryError):
+            continue  # given back since it was listed; or nobody knows whose it is
+        if stale:
+            files.delete(Kind.LOCK, lock_id)
+            removed += 1
+    return removed
+
+
 def decode_lock(document: bytes) -> LockInfo:
     """Return what the JSON *document* of a lock file says.
 
