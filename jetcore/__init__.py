@@ -79,7 +79,7 @@ from jetcore.model import (
     Usage,
     Veto,
 )
-from jetcore.settings.field import setting
+from jetcore.settings.field import setting, shared
 from jetcore.version import __version__
 
 if TYPE_CHECKING:
@@ -148,6 +148,7 @@ __all__ = [
     "hookimpl",
     "open",
     "setting",
+    "shared",
 ]
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import subprocess
 from pathlib import Path
 
 import attrs
 
 from jetcore.errors import SettingsError
-from jetcore.settings.field import absolute_path, setting
+from jetcore.settings.field import absolute_path, setting, shown
+from jetcore.settings.trust import way_open_to_others
 
 
 @attrs.frozen
@@ -85,23 +87,79 @@ class Binaries:
     )
 
 
+#: Other names of a program, the better ones first.
+_NAMES = {"mysql": ("mariadb", "mysql"), "mysqldump": ("mariadb-dump", "mysqldump")}
+#: Searched after PATH, which is short for services and in cron.
+_MORE_PATHS = ("/usr/local/bin", "/usr/bin", "/bin", "/usr/local/mysql/bin")
+#: Seconds that a program may take to say its version.
+_PATIENCE = 20
+
+
 def find_program(binaries: Binaries, name: str, *, search: str | None = None) -> Path:
     """Return the program to run for the setting *name*, after making sure that root can run it safely.
 
-    :param search: Directories that are searched if it is not set, in the form of PATH; that of this process by default.
+    :param search: Directories that are searched if it is not set, in the form of PATH; that of this process, and the
+        usual ones, by default.
     :raises SettingsError: It is missing, cannot be run, or somebody other than root could change it.
     """
-    configured: Path | None = getattr(binaries, name)
+    found = program_if_any(binaries, name, search=search)
+    if found is None:
+        names, where = _NAMES.get(name, (name,)), f"binaries.{name}"
+        raise SettingsError(
+            f"{where}: there is no {' or '.join(names)} on the PATH",
+            hint=f"install it, or set {where} to where it is",
+        )
+    return found
+
+
+def program_if_any(binaries: Binaries, name: str, *, search: str | None = None) -> Path | None:
+    """Return what :func:`find_program` does, but None for a program that is neither set nor installed.
+
+    :raises SettingsError: It is there and cannot be run, or somebody other than root could change it.
+    """
+    path: Path | None = getattr(binaries, name)
+    if path is None:
+        if search is None:
+            search = os.pathsep.join([os.environ.get("PATH", os.defpath), *_MORE_PATHS])
+        found = (shutil.which(word, path=search) for word in _NAMES.get(name, (name,)))
+        path = next((Path(word).absolute() for word in found if word), None)
+    if path is not None:
+        _check(f"binaries.{name}", path)
+    return path
+
+
+def version_of(program: Path, name: str) -> str:
+    """Return the first line of what *program* answers to ``--version``.
+
+    :param name: Name of its setting.
+    :raises SettingsError: It does not answer, or with an error.
+    """
     where = f"binaries.{name}"
-    if configured is None:
-        found = shutil.which(name, path=search)
-        if found is None:
-            raise SettingsError(
-                f"{where}: there is no {name} on the PATH", hint=f"install it, or set {where} to where it is"
-            )
-        path = Path(found).absolute()
-    else:
-        path = configured
+    try:
+        done = subprocess.run(
+            [program, "--version"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd="/",
+            env={"PATH": os.defpath, "LC_ALL": "C"},
+            timeout=_PATIENCE,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise SettingsError(f"{where}: {program} does not answer to --version") from None
+    except OSError as error:
+        raise SettingsError(f"{where}: {program} cannot be run: {error.strerror}") from error
+    answer = done.stdout.decode(errors="replace").strip().partition("\n")[0]
+    if done.returncode != 0 or not answer:
+        raise SettingsError(
+            f"{where}: {program} does not answer to --version: it ended with status {done.returncode} "
+            f"and said {shown(answer, quote=True)}"
+        )
+    return shown(answer)
+
+
+def _check(where: str, path: Path) -> None:
     try:
         real = path.resolve(strict=True)
         status = real.stat()
@@ -109,22 +167,5 @@ def find_program(binaries: Binaries, name: str, *, search: str | None = None) ->
         raise SettingsError(f"{where}: cannot use {path}: {error.strerror}") from error
     if not stat.S_ISREG(status.st_mode) or not os.access(real, os.X_OK):
         raise SettingsError(f"{where}: {path} is not a program that can be run")
-    # Directories count too, also that of a link: who can write there can put another program in its place.
-    for place in (real, *real.parents, *path.parents):
-        if fault := _open_to_others(place):
-            raise SettingsError(f"{where}: {path} is not safe to run: {place} {fault}")
-    return path
-
-
-def _open_to_others(place: Path) -> str:
-    """Return what lets somebody other than root change *place*; empty if nothing does."""
-    status = place.stat()
-    # Run by somebody else than root, jetcore trusts that user's own files too.
-    if status.st_uid not in {0, os.geteuid()}:
-        return f"belongs to user {status.st_uid}"
-    sticky = stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX
-    if status.st_mode & stat.S_IWOTH and not sticky:
-        return "can be written by everybody"
-    if status.st_mode & stat.S_IWGRP and status.st_gid != 0 and not sticky:
-        return f"can be written by group {status.st_gid}"
-    return ""
+    if reason := way_open_to_others(path):
+        raise SettingsError(f"{where}: {path} is not safe to run: {reason}")

@@ -20,7 +20,7 @@ from cattrs.errors import StructureHandlerNotFoundError
 
 from jetcore.errors import SettingsError
 from jetcore.model import Secret
-from jetcore.settings.field import default_of, fields_of, info_of, nearest, shared_of
+from jetcore.settings.field import default_of, fields_of, info_of, nearest, shared_of, shown
 from jetcore.settings.secret import SEALED, MasterKey
 from jetcore.settings.upgrade import format_of, upgraded
 
@@ -28,7 +28,6 @@ Section = TypeVar("Section")
 
 _HAND_HINT = "was the state database edited by hand?"
 _LONGEST_TEXT = 100_000
-_LONGEST_SHOWN = 40
 
 
 def to_document(section: Any, key: MasterKey, context: str, *, omit_defaults: bool = False) -> dict[str, Any]:
@@ -158,29 +157,6 @@ def fault(attribute: attrs.Attribute[Any], error: ValueError, value: Any) -> str
     if info.secret or isinstance(value, Secret):
         return f"{attribute.name}: {reason}"
     return f"{attribute.name}: {reason} (it is {shown(value, quote=True)})"
-
-
-def shown(value: Any, *, quote: bool = False) -> str:
-    """Return *value* for a message: cut to a reasonable length, and without anything that a terminal would obey."""
-    match value:
-        case Path():
-            return shown(str(value), quote=quote)
-        case str() | bytes() if len(value) > _LONGEST_SHOWN:
-            return f"{value[:_LONGEST_SHOWN]!r}… of {len(value)} characters"
-        case str() if not quote and value.isprintable():
-            return value
-        case list() | tuple():
-            return f"a list of {len(value)}"
-        case Mapping():
-            return f"a table of {len(value)}"
-        case bool():
-            return "true" if value else "false"
-        case int() if value.bit_length() > 4 * _LONGEST_SHOWN:
-            return "a number of many digits"
-        case None:
-            return "nothing"
-        case _:
-            return repr(value)
 
 
 class NotANumberError(ValueError):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import attrs
 from jetcore.model import Secret
 
 _KEY = "jetcore"
+_LONGEST_SHOWN = 40
 #: Marks a field that is no setting: the number of an object, a value taken from another section.
 _KEPT_OUT = "jetcore.kept_out"
 #: What is offered as the place of a shared value: ``mysql.force``.
@@ -149,6 +150,29 @@ def default_of(attribute: attrs.Attribute[Any]) -> Any:
     """Return the default of a field, or :data:`attrs.NOTHING` if it has none."""
     factory = getattr(attribute.default, "factory", None)
     return attribute.default if factory is None else factory()
+
+
+def shown(value: Any, *, quote: bool = False) -> str:
+    """Return *value* for a message: cut to a reasonable length, and without anything that a terminal would obey."""
+    match value:
+        case Path():
+            return shown(str(value), quote=quote)
+        case str() | bytes() if len(value) > _LONGEST_SHOWN:
+            return f"{value[:_LONGEST_SHOWN]!r}… of {len(value)} characters"
+        case str() if not quote and value.isprintable():
+            return value
+        case list() | tuple():
+            return f"a list of {len(value)}"
+        case Mapping():
+            return f"a table of {len(value)}"
+        case bool():
+            return "true" if value else "false"
+        case int() if value.bit_length() > 4 * _LONGEST_SHOWN:
+            return "a number of many digits"
+        case None:
+            return "nothing"
+        case _:
+            return repr(value)
 
 
 def absolute_path(_instance: Any, _attribute: attrs.Attribute[Any], value: Path | None) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 from jetcore.errors import SettingsError
-from jetcore.settings.binaries import Binaries, find_program
+from jetcore.settings.binaries import Binaries, find_program, program_if_any, version_of
 
 
 @pytest.fixture
@@ -89,3 +90,55 @@ def test_program_of_another_user_is_refused(program: Path) -> None:
     program.chmod(0o775)
     with pytest.raises(SettingsError, match="can be written by group 1000"):
         find_program(Binaries(rsync=program), "rsync")
+
+
+def test_other_name_of_a_program_counts(program: Path) -> None:
+    """MariaDB's own names are found for MySQL's programs, and are the better ones."""
+    for name in ("mysqldump", "mariadb-dump"):
+        program.rename(program.with_name(name))
+        program = program.with_name(name)
+        assert find_program(Binaries(), "mysqldump", search=str(program.parent)) == program
+    (program.parent / "mysqldump").symlink_to(program)
+    assert find_program(Binaries(), "mysqldump", search=str(program.parent)) == program
+
+
+def test_program_that_is_not_installed_may_be_missing(program: Path, tmp_path: Path) -> None:
+    """A program that nobody has set may be missing; one that is set or found has to be safe."""
+    assert program_if_any(Binaries(), "psql", search=str(tmp_path)) is None
+
+    program.chmod(0o777)
+    with pytest.raises(SettingsError, match="not safe"):
+        program_if_any(Binaries(), "rsync", search=str(program.parent))
+
+
+@pytest.mark.parametrize("name", ["tar", "gzip", "gunzip", "rsync"])
+def test_program_says_its_version(name: str) -> None:
+    """What a program answers is shown in a line."""
+    assert re.search(r"\d\.\d", version_of(find_program(Binaries(), name), name))
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("exit 3", "ended with status 3 and said ''"),
+        ("true", "ended with status 0 and said ''"),
+        ("printf 'no \\033[1msuch option'; exit 1", r"status 1 and said 'no \x1b[1msuch option'"),
+    ],
+)
+def test_program_without_a_version_is_refused(program: Path, script: str, said: str) -> None:
+    """A program that fails, or says nothing, is named with what it said."""
+    program.write_text(f"#!/bin/sh\n{script}\n")
+
+    with pytest.raises(SettingsError) as raised:
+        version_of(program, "rsync")
+
+    assert raised.value.message.startswith(f"binaries.rsync: {program} does not answer to --version")
+    assert said in raised.value.message
+
+
+def test_file_that_is_no_program_is_refused(program: Path) -> None:
+    """A file that the kernel cannot run is an error of ours."""
+    program.write_bytes(b"\x7fELF nonsense")
+
+    with pytest.raises(SettingsError, match="cannot be run"):
+        version_of(program, "rsync")

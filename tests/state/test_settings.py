@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, ClassVar
 
 import attrs
 import pytest
-from sqlalchemy import Engine, insert, select, update
+from sqlalchemy import Engine, insert, select, text, update
 
 from jetcore.errors import MasterKeyError, SettingsError, StateError
 from jetcore.model import Secret
-from jetcore.settings.field import setting
+from jetcore.settings.binaries import Binaries
+from jetcore.settings.convert import build
+from jetcore.settings.field import setting, shared
+from jetcore.settings.mysql import Mysql
+from jetcore.settings.panel import PanelSettings
 from jetcore.settings.secret import MasterKey
-from jetcore.state import tables
+from jetcore.settings.upgrade import Upgrade, renamed
+from jetcore.state import server, tables
 from jetcore.state.engine import reading, writing
-from jetcore.state.settings import SettingsStore
+from jetcore.state.rules import Fault, PanelFacts, Rules
+from jetcore.state.settings import Edit, SettingsStore, assigning, setting_values, unsetting
 
 
 @attrs.frozen
@@ -209,3 +217,181 @@ def test_secret_in_clear_is_refused(store: SettingsStore, engine: Engine) -> Non
         store.load("example", Example)
 
     assert "hunter2" not in str(raised.value)
+
+
+@attrs.frozen
+class Renamed:
+    upgrades: ClassVar[Sequence[Upgrade]] = (renamed("count", "number"),)
+    number: int = setting(default=3, title="Number", help="How many.", minimum=1, maximum=10)
+    place: Path | None = setting(default=None, title="Place", help="Where.")
+    password: Secret = setting(default=Secret(""), title="Password", help="Opens it.", secret=True)
+
+
+def test_old_document_is_read_and_then_saved_as_one_of_today(store: SettingsStore, engine: Engine) -> None:
+    """What an older jetcore stored is read under today's names, and stored so once somebody saves it."""
+    store.save("example", Example(count=5, password=Secret("hunter2")), "root")
+
+    assert store.load("example", Renamed) == Renamed(number=5, password=Secret("hunter2"))
+    store.assign("example", Renamed, ["number=6"], who="root")
+
+    assert store.load("example", Renamed) == Renamed(number=6, password=Secret("hunter2"))
+    with reading(engine) as connection:
+        row = connection.execute(select(tables.settings)).one()
+    assert (row.format, row.document["number"]) == (2, 6)
+    assert store.history("example")[0].fields == {"number": (5, 6)}
+
+
+def test_document_of_a_newer_jetcore_is_kept(store: SettingsStore, engine: Engine) -> None:
+    """A format that this code does not know is an error for reading and changing, and the row stays as it is."""
+    store.save("example", Renamed(number=5), "root")
+
+    for act in (
+        lambda: SettingsStore(engine, MasterKey.generate()).load("example", Example),
+        lambda: store.assign("example", Example, ["count=4"], who="root"),
+        lambda: store.save("example", Example(count=4), "root"),
+    ):
+        with pytest.raises(SettingsError, match="example: what is stored has format 2, this jetcore knows 1 to 1"):
+            act()
+
+    assert store.load("example", Renamed) == Renamed(number=5)
+
+
+def spoil(engine: Engine, text_: str) -> None:
+    """Write something into every row that need not even be JSON."""
+    with writing(engine) as connection:
+        connection.execute(text("UPDATE settings SET document = :text"), {"text": text_})
+
+
+@pytest.mark.parametrize(
+    "document", ["nonsense", '{"count": 99}', '{"count": "5"}', '{"colour": 1}', "[]", "", '{"place": "a\\u0000"}']
+)
+def test_last_good_settings_stay_in_force(
+    store: SettingsStore, engine: Engine, caplog: pytest.LogCaptureFixture, document: str
+) -> None:
+    """A process that runs goes on with what it had when somebody spoils the row, says so once, and sees the repair."""
+    store.save("example", Example(count=5), "root")
+    good = store.load("example", Example)
+    spoil(engine, document)
+
+    assert store.load("example", Example) == store.load("example", Example) == good
+
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    assert "the settings example stay as they were" in caplog.text
+    with pytest.raises(SettingsError, match="example"):
+        store.load_version("example", Example)
+    with pytest.raises(SettingsError, match="example"):
+        SettingsStore(engine, MasterKey.generate()).load("example", Example)
+    spoil(engine, '{"count": 6}')
+    assert store.load("example", Example).count == 6
+
+
+def test_spoiled_row_can_be_reset(store: SettingsStore, engine: Engine) -> None:
+    """A section that cannot be read any more gets its defaults back, and the history knows."""
+    store.save("example", Example(count=5), "root")
+    spoil(engine, "nonsense")
+
+    store.reset("example", Example, who="bob")
+
+    assert store.load_version("example", Example) == (Example(), 2)
+    assert store.history("example")[0].changed_by == "bob"
+    store.reset("never", Example, who="bob")
+    assert store.history("never") == []
+
+
+def test_sections_change_all_or_none(store: SettingsStore) -> None:
+    """A change of several sections that is wrong in one of them changes none, and all faults are told."""
+    good = assigning("one", Example, ["count=4"])
+    wrong = {"two": assigning("two", Example, ["count=99"]), "three": unsetting("three", Example, ["cuont"])}
+
+    with pytest.raises(SettingsError) as raised:
+        store.change({"one": good, **wrong}, who="root")
+
+    assert raised.value.message.splitlines() == [
+        "two.count: must be 1 to 10 (it is 99)",
+        "three.cuont: there is no such setting, did you mean count?",
+    ]
+    assert store.load("one", Example) == Example()
+    store.change({"one": good, "two": setting_values("two", Example, {"count": 7})}, who="root")
+    assert (store.load("one", Example).count, store.load("two", Example).count) == (4, 7)
+
+
+def test_two_changes_at_once_are_both_made(engine: Engine, key: MasterKey) -> None:
+    """A change that somebody else overtakes is made again on top of theirs, and nothing of either is lost."""
+    store = SettingsStore(engine, key)
+    other = SettingsStore(engine, key)
+    calls = []
+
+    def make(values: dict[str, Any]) -> Example:
+        if not calls:
+            other.assign("example", Example, ["place=/theirs"], who="bob")
+        calls.append(values)
+        return build(Example, {**values, "count": 4}, place="example")
+
+    store.change({"example": Edit(kind=Example, make=make)}, who="root")
+
+    assert store.load_version("example", Example) == (Example(count=4, place=Path("/theirs")), 2)
+    assert len(calls) == 2
+
+
+def test_rules_are_held_against_what_changes(engine: Engine, key: MasterKey, tmp_path: Path) -> None:
+    """A rule that is broken keeps the change from being made; notes are handed back; what stays is not looked at."""
+    rules = Rules(home=tmp_path, panel=lambda: PanelFacts(name="test", packages=("gold",)))
+    store = SettingsStore(engine, key, rules=rules)
+
+    with pytest.raises(SettingsError, match=r"panel\.default_package: the panel has no package 'iron'"):
+        store.assign("panel", PanelSettings, ["default_package=iron"], who="root")
+    assert store.load_version("panel", PanelSettings) == (PanelSettings(), 0)
+
+    SettingsStore(engine, key).assign("panel", PanelSettings, ["default_package=iron"], who="root")
+    changed = store.change({"panel": assigning("panel", PanelSettings, ["default_owner=root"])}, who="root")
+    assert changed.notes == ("panel.default_owner: has no effect here, the panel test does not know of such a thing",)
+    assert any(finding.text.endswith("has no package 'iron'") for finding in store.look("panel", PanelSettings))
+
+
+def test_findings_name_a_section_that_cannot_be_read(store: SettingsStore, engine: Engine) -> None:
+    """Looking at a section that is spoiled tells what is wrong with it."""
+    store.save("example", Example(count=5), "root")
+    spoil(engine, '{"count": 99, "colour": 1}')
+
+    assert [type(finding) for finding in store.look("example", Example)] == [Fault, Fault]
+
+
+@attrs.frozen
+class Plugin:
+    own: int = setting(default=1, title="Own", help="Its own.")
+    force: bool = shared("mysql.force", default=False)
+    program: Path | None = shared("binaries.tar", default=None)
+    missing: Path | None = shared("binaries.mongodump", default=None)
+
+
+def test_plugin_finds_the_settings_that_it_shares(store: SettingsStore) -> None:
+    """A field that is taken from a section of jetcore's own follows that section, and programs are found and safe."""
+    store.assign("mysql", Mysql, ["force=no"], who="root")
+    store.assign("dump_x", Plugin, ["own=2"], who="root")
+
+    found = store.load("dump_x", Plugin)
+
+    assert (found.own, found.force, found.missing) == (2, False, None)
+    assert found.program is not None
+    assert found.program.name == "tar"
+    store.unset("mysql", Mysql, ["force"], who="root")
+    assert store.load("dump_x", Plugin).force
+
+
+def test_shared_setting_is_not_set_twice(store: SettingsStore, tmp_path: Path) -> None:
+    """Who tries to set it in the plugin's section is told where it is set; a wrong program is not handed on."""
+    with pytest.raises(SettingsError, match=r"dump_x\.force: is set as mysql\.force"):
+        store.assign("dump_x", Plugin, ["force=yes"], who="root")
+
+    store.save("binaries", Binaries(tar=tmp_path / "tar"), "root")
+    with pytest.raises(SettingsError, match=r"binaries\.tar: cannot use"):
+        store.load("dump_x", Plugin)
+
+
+def test_nothing_is_sealed_with_a_key_of_yesterday(engine: Engine, key: MasterKey) -> None:
+    """A process that still holds the key from before a rotation is told so instead of saving what nobody can open."""
+    with writing(engine) as connection:
+        server.register(connection, MasterKey.generate())
+
+    with pytest.raises(MasterKeyError, match="changed by another process"):
+        SettingsStore(engine, key).save("example", Example(password=Secret("x")), "root")
