@@ -99,6 +99,7 @@ class Core:
         self._engine = make_engine(bootstrap.database_url)
         self._opened: dict[str, Destination] = {}
         self._told_of_broken = False
+        self._may_fork = True
         try:
             check_version(self._engine)
             self._key = master_key.load(bootstrap.master_key_file)
@@ -445,6 +446,7 @@ class Core:
                 repository,
                 destination=config.name,
                 former=self._former(account, config, repository),
+                may_fork=self._may_fork,
                 on_progress=on_progress,
             )
             work.point, work.outcome, work.message = point, point.outcome, "; ".join(point.missing)
@@ -477,6 +479,8 @@ class Core:
         def work(name: str) -> int:
             after_fork(self._engine)
             self._opened.clear()
+            # Two forks a processor would only get in each other's way.
+            self._may_fork = forks < (os.cpu_count() or 1)
             return self._try_backup(name, config.name, contains).exit_code
 
         known: list[str] = []

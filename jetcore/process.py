@@ -7,6 +7,8 @@ import os
 import signal
 
 _PR_SET_PDEATHSIG = 1
+#: Parameters of glibc's mallopt.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 
 def can_fork() -> bool:
@@ -15,6 +17,19 @@ def can_fork() -> bool:
     Another thread may hold a lock at that moment, which nobody would ever release in the child.
     """
     return len(os.listdir("/proc/self/task")) == 1
+
+
+def keep_freed_memory() -> None:
+    """Have the C library keep what is freed for the next use, instead of giving it back to the system each time.
+
+    A backup frees and asks for buffers of many kilobytes without end; getting fresh pages for each of them takes a tenth
+    of its time. Concerns the whole process, so only programs call it that are ours. Does nothing where the C library
+    knows no such thing.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, 32 << 20)
+        mallopt(_M_TRIM_THRESHOLD, 128 << 20)
 
 
 def die_with_parent(parent: int) -> None:

@@ -59,19 +59,21 @@ def back_up(
     *,
     destination: str,
     former: Snapshot | None = None,
+    may_fork: bool = True,
     on_progress: OnProgress | None = None,
 ) -> RestorePoint:
     """Store *source* in *repository* and return the restore point.
 
     :param destination: Name of the destination, for the restore point.
     :param former: The account's last snapshot in the repository; what did not change since is not read again.
+    :param may_fork: Whether a second process may do half of the work; no, where other backups wait for processors.
     :raises SourceError: Not one part could be read; no snapshot was made.
     :raises DestinationError: The destination failed; no snapshot was made.
     :raises RepositoryError: The repository is damaged or locked; no snapshot was made.
     """
     started = datetime.now(UTC)
     progress = on_progress or _ignore
-    with repository.writer() as writer:
+    with repository.writer(may_fork=may_fork) as writer:
         past = _Past(repository, former)
         saved = list(_save_parts(source, writer, past, progress))
         reports = tuple(sorted((part.report for part in saved), key=lambda report: report.part))

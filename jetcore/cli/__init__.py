@@ -19,6 +19,7 @@ import click
 
 from jetcore.cli.session import Session, printable
 from jetcore.errors import BadInputError, JetcoreError
+from jetcore.process import keep_freed_memory
 
 #: Where each command lives.
 COMMANDS = {
@@ -78,6 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     # What is imported from here on lives as long as the process; looking through it for garbage takes a tenth of the
     # start. It is switched on again when the command begins its work.
     gc.disable()
+    keep_freed_memory()
     sys.exit(run(arguments))
 
 

@@ -20,6 +20,8 @@ from jetcore.repository.pack import MAX_BLOBS, TARGET_BYTES, PackedBlob, encode_
 Blob = tuple[BlobType, BlobId, Data]
 #: Packs that are being stored while the next ones are made; each takes up to 18 MiB of memory.
 _IN_FLIGHT = 2
+#: Blobs from this length on are compressed only if one of three samples of this length shrinks.
+_SAMPLED, _SAMPLE = 96 << 10, 8 << 10
 
 
 @attrs.frozen
@@ -105,7 +107,7 @@ class Packer:
         pack = self._packs[kind]
         texts: list[Data] = []
         for blob_id, data in blobs:
-            compressed = compress(data)
+            compressed = compress(data) if len(data) < _SAMPLED or self._shrinks(data) else data
             if len(compressed) < len(data):
                 texts.append(compressed)
                 pack.header += encode_entry(kind, blob_id, len(compressed) + OVERHEAD, len(data))
@@ -117,6 +119,16 @@ class Packer:
         if pack.is_full:
             self._finish(kind)
             self._storer.reap()
+
+    def _shrinks(self, data: Data) -> bool:
+        """Say whether compressing *data* promises anything, by samples of it.
+
+        Pictures, videos and archives are most of what hosting accounts hold, and do not.
+        """
+        view = memoryview(data)
+        middle = len(view) // 2
+        samples = (view[:_SAMPLE], view[middle : middle + _SAMPLE], view[-_SAMPLE:])
+        return any(len(self._zstd.compress(sample)) < _SAMPLE * 0.98 for sample in samples)
 
     def _finish(self, kind: BlobType) -> None:
         pack = self._packs[kind]

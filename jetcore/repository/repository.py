@@ -125,10 +125,11 @@ class Repository:
         """
         return Lock(self.files, self.crypter, exclusive=exclusive)
 
-    def writer(self, *, level: int = DEFAULT_LEVEL) -> Writer:
+    def writer(self, *, level: int = DEFAULT_LEVEL, may_fork: bool = True) -> Writer:
         """Return a writer, which holds a lock and has loaded the index; use it as a context manager.
 
         :param level: zstd level of new data, 1 to 22.
+        :param may_fork: Whether a second process may do half of the work; no, where other work waits for processors.
         :raises RepositoryLockedError: Somebody works exclusively in the repository.
         """
         if self.config.version != VERSION:
@@ -136,11 +137,36 @@ class Repository:
                 f"the repository at {self.files.path('')} is of version {self.config.version}, which is only read",
                 hint="`restic migrate upgrade_repo_v2` brings it to version 2",
             )
-        return Writer(self.files, self.crypter, self.stored_index, seed=self.config.polynomial, level=level)
+        return Writer(
+            self.files,
+            self.crypter,
+            self.stored_index,
+            seed=self.config.polynomial,
+            level=level,
+            may_fork=may_fork,
+        )
 
     def snapshots(self) -> list[Snapshot]:
         """Return the snapshots that can be read, oldest first. :meth:`damaged_snapshots` has the others."""
         return self._load_snapshots(Kind.SNAPSHOT)
+
+    def every_snapshot(self) -> list[Snapshot]:
+        """Return all snapshots, each read once: for whoever removes what none of them needs, and has locked out others.
+
+        :raises CorruptRepositoryError: One cannot be read, or is listed and not to be found.
+        """
+        found = []
+        wrong = []
+        for snapshot_id in list(self.files.list(Kind.SNAPSHOT)):
+            snapshot = self._load_snapshot(snapshot_id)
+            if isinstance(snapshot, Snapshot):
+                found.append(snapshot)
+            else:
+                path = self.files.path(f"{Kind.SNAPSHOT}/{snapshot_id}")
+                wrong.append(snapshot.message if snapshot else f"{path} is listed, but not to be found")
+        if wrong:
+            raise CorruptRepositoryError("; ".join(wrong))
+        return found
 
     def snapshots_apart(self) -> list[Snapshot]:
         """Return the snapshots that a repair has set apart, because something of them is lost; oldest first."""

@@ -38,12 +38,20 @@ class Writer:
     """
 
     def __init__(
-        self, files: Files, crypter: Crypter, stored_index: StoredIndex, *, seed: int, level: int = DEFAULT_LEVEL
+        self,
+        files: Files,
+        crypter: Crypter,
+        stored_index: StoredIndex,
+        *,
+        seed: int,
+        level: int = DEFAULT_LEVEL,
+        may_fork: bool = True,
     ) -> None:
         """Take the lock and load the index.
 
         :param seed: Of the chunker.
         :param level: zstd level of new blobs.
+        :param may_fork: Whether a second process may do half of the work; no, where other work waits for processors.
         :raises RepositoryLockedError: Somebody works exclusively in the repository.
         """
         self._files = files
@@ -51,6 +59,7 @@ class Writer:
         self._stored_index = stored_index
         self._chunker = Chunker(seed)
         self._level = level
+        self._may_fork = may_fork
         self._lock = Lock(files, crypter)
         try:
             stored_index.refresh()
@@ -197,7 +206,7 @@ class Writer:
         self._held.append((kind, new_id, bytes(data)))
         self._held_bytes += len(data)
         if self._held_bytes >= FORK_BYTES:
-            self._start(fork=can_fork(self._files))
+            self._start(fork=self._may_fork and can_fork(self._files))
 
     def _start(self, *, fork: bool) -> None:
         sealer: Sealer | None = None
