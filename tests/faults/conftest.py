@@ -23,7 +23,10 @@ from jetcore.model import Account, PartFile
 from jetcore.plugins import Plugins
 from jetcore.repository import Repository, keys
 from jetcore.repository.blob import BlobType
+from jetcore.repository.files import Kind
 from jetcore.restore.writer import restore_tree
+from jetcore.state import points
+from jetcore.state.engine import writing
 from jetcore.testing import FakePanel, MemoryDestination, an_account
 from jetcore.testing.faulty import FaultyDestination
 from jetcore.testing.trees import Fingerprint, fingerprint
@@ -62,7 +65,7 @@ class Site:
             (home / "mail" / "cur" / f"{number}:2,S").write_bytes(os.urandom(2000 + number))
         (home / "index.php").write_text("<?php echo 1;\n")
         (home / "sparse").touch()
-        os.truncate(home / "sparse", 3 << 20)
+        os.truncate(home / "sparse", 1_100_000)
         os.link(home / "index.php", home / "mail" / "link")
         os.symlink("index.php", home / "latest")
         initialise(home=folder / "jetcore")
@@ -75,7 +78,7 @@ class Site:
         (home / "mail" / "cur" / "9:2,S").write_bytes(os.urandom(3000))
         (home / "index.php").write_text("<?php echo 2;\n")
         (home / "new").mkdir()
-        (home / "new" / "large").write_bytes(os.urandom(700_000))
+        (home / "new" / "large").write_bytes(os.urandom(530_000))
 
     def copy(self, folder: Path) -> Site:
         """Copy what jetcore keeps to *folder*; the account is the same."""
@@ -105,18 +108,25 @@ class Proof:
         self._folder = folder
         #: What each point must give back, by its id.
         self.pictures: dict[str, Mapping[bytes, Fingerprint]] = {}
+        self._seen: set[str] = set()
 
-    def points(self, place: Destination) -> list[str]:
-        """Restore every listed point and compare it; return the ids, oldest first. New ones are those of now."""
+    def points(self, place: Destination, *, only_new: bool = False) -> list[str]:
+        """Restore every listed point and compare it; return the ids, oldest first. New ones are those of now.
+
+        :param only_new: Look only at those that were not looked at before.
+        """
         with self._site.core(place) as core:
             listed = core.points("alice")
             repository = core.repository("alice") if listed else None
             for point in listed:
                 assert repository is not None
-                expected = self.pictures.setdefault(point.id, self._site.picture())
-                assert self._restored(repository, point.id) == expected
+                known = point.id in self.pictures
+                if not known:
+                    self.pictures[point.id] = self._site.picture()
+                if not (known and only_new):
+                    assert self._restored(repository, point.id) == self.pictures[point.id]
             if repository is not None:
-                self._whole(repository)
+                self._whole(repository, only_new=only_new)
             return [point.id for point in listed]
 
     def _restored(self, repository: Repository, point: str) -> Mapping[bytes, Fingerprint]:
@@ -133,9 +143,12 @@ class Proof:
         shutil.rmtree(target)
         return found
 
-    def _whole(self, repository: Repository) -> None:
+    def _whole(self, repository: Repository, *, only_new: bool) -> None:
         """Read all that the snapshots refer to, the ones that no point lists included."""
         for snapshot in repository.snapshots():
+            if only_new and snapshot.id in self._seen:
+                continue
+            self._seen.add(snapshot.id)
             waiting = [snapshot.tree]
             while waiting:
                 for node in repository.load_tree(waiting.pop()):
@@ -196,6 +209,29 @@ def changed_site(memory: Path) -> Stored:
             pictures[core.backup("alice").id] = site.picture()
         (site.account.home / "between").write_bytes(os.urandom(1000))
     site.change()
+    return Stored(site, dict(place.objects), pictures)
+
+
+@pytest.fixture(scope="module")
+def forgotten(changed_site: Stored) -> Stored:
+    """Of seven points with changes between them four were forgotten, and nothing was removed yet."""
+    place = MemoryDestination()
+    place.objects.update(changed_site.objects)
+    site = changed_site.site.copy(changed_site.site.home.with_name("forgotten"))
+    pictures = dict(changed_site.pictures)
+    home = site.account.home
+    for number in range(5):
+        (home / "large").write_bytes(os.urandom(100_000))
+        (home / "mail" / "cur" / f"again {number}").write_bytes(os.urandom(4000))
+        with site.core(place) as core:
+            pictures[core.backup("alice").id] = site.picture()
+    for identity in list(pictures)[1::2] + list(pictures)[2:3]:
+        del pictures[identity]
+        with site.core(place) as core:
+            point = core.point("alice", identity)
+            with writing(core._engine) as connection:
+                points.remove(connection, point)
+            core.repository("alice").files.delete(Kind.SNAPSHOT, identity)
     return Stored(site, dict(place.objects), pictures)
 
 
