@@ -34,10 +34,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "backup": WORK,
     "restore": WORK | {"backup"},  # reads the manifest that a backup wrote
     "scheduler": WORK,
-    "core": WORK | {"hookspecs", "bootstrap", "security", "backup", "restore", "scheduler"},
+    "maintenance": VALUES | {"repository", "restore", "state"},
+    "core": WORK | {"hookspecs", "bootstrap", "security", "backup", "restore", "scheduler", "maintenance"},
     "installation": VALUES | {"bootstrap", "settings", "state", "security", "core"},
     "__init__": WORK | {"hookspecs", "core"},
-    "cli": WORK | {"__init__", "bootstrap", "core", "installation"},
+    "cli": WORK | {"__init__", "bootstrap", "core", "installation", "maintenance"},
     "testing": WORK | {"__init__", "hookspecs", "plugin_check", "core", "backup", "restore"},
 }
 

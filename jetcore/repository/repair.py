@@ -10,16 +10,17 @@ The order is that of a prune, and a repair that broke off is simply done again.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from itertools import islice
 
 import attrs
 
-from jetcore.errors import CorruptRepositoryError, ObjectNotFoundError
+from jetcore.errors import CorruptRepositoryError, DestinationError, ObjectNotFoundError
 from jetcore.model import OnProgress, Progress
 from jetcore.repository.blob import DEFAULT_LEVEL
 from jetcore.repository.check import verify_pack
-from jetcore.repository.files import PACKS_APART, Kind, pack_name
+from jetcore.repository.files import PACKS_APART, Kind, file_id, pack_name
 from jetcore.repository.inventory import Inventory, ListedPack, load_header, take_inventory
 from jetcore.repository.lock import Lock
 from jetcore.repository.pack import PackedBlob
@@ -39,7 +40,7 @@ class DamagedSnapshot:
 
     id: str
     #: None if its own file is damaged.
-    snapshot: Snapshot | None
+    snapshot: Snapshot | None = attrs.field(repr=False)
     #: Path (absolute) and problem of damaged files and folders, the first ones only.
     lost: tuple[tuple[bytes, str], ...]
     #: Whether there are more of them.
@@ -160,6 +161,18 @@ class _Repair:
         self, inventory: Inventory, pack: bytes, size: int, *, read_data: bool
     ) -> tuple[str, list[PackedBlob]]:
         """Return what is wrong with a pack, empty if nothing, and its whole blobs."""
+        problem, whole = self._look_once(inventory, pack, size, read_data=read_data)
+        if problem:
+            # A destination that gave wrong bytes once is no damage: what was whole in either look is whole.
+            problem, again = self._look_once(inventory, pack, size, read_data=read_data)
+            if problem:
+                return problem, sorted({*whole, *again}, key=lambda blob: blob.offset)
+            return "", again
+        return "", whole
+
+    def _look_once(
+        self, inventory: Inventory, pack: bytes, size: int, *, read_data: bool
+    ) -> tuple[str, list[PackedBlob]]:
         try:
             blobs = load_header(self._repository, pack, size)
         except CorruptRepositoryError as error:
@@ -205,21 +218,24 @@ class _Repair:
         self.lost_packs[path] = problem.removeprefix(f"{path} is ").removeprefix(f"{path} ")
 
     def _set_pack_apart(self, pack: bytes) -> None:
-        files = self._repository.files
-        path = files.path(pack_name(pack))
-        self._lock.refresh()
-        files.destination.put(files.path(f"{PACKS_APART}{pack.hex()}"), files.destination.get(path))
-        files.destination.delete(path)
+        self._move_file(pack_name(pack), f"{PACKS_APART}{pack.hex()}")
 
     def _move(self, source: Kind, target: Kind, snapshot_id: str) -> None:
+        with contextlib.suppress(ObjectNotFoundError):  # moved already
+            self._move_file(f"{source}/{snapshot_id}", f"{target}/{snapshot_id}")
+
+    def _move_file(self, source: str, target: str) -> None:
+        """Move a file as it is, damaged or not.
+
+        :raises DestinationError: It gives other bytes each time it is read, or cannot be read or written.
+        """
         files = self._repository.files
-        path = files.path(f"{source}/{snapshot_id}")
+        path = files.path(source)
         self._lock.refresh()
-        try:
-            data = files.destination.get(path)
-        except ObjectNotFoundError:
-            return  # moved already
-        files.destination.put(files.path(f"{target}/{snapshot_id}"), data)
+        data = files.destination.get(path)
+        if file_id(data) != source.rpartition("/")[2] and files.destination.get(path) != data:
+            raise DestinationError(f"{path} gives other bytes each time it is read", hint="run the repair again")
+        files.destination.put(files.path(target), data)
         files.destination.delete(path)
 
     def _progress(self, progress: Progress) -> None:

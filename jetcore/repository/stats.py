@@ -10,6 +10,7 @@ from jetcore.errors import CorruptRepositoryError
 from jetcore.model import OnProgress
 from jetcore.repository.blob import BlobId, BlobType
 from jetcore.repository.crypto import OVERHEAD
+from jetcore.repository.files import Kind
 from jetcore.repository.inventory import take_inventory
 from jetcore.repository.reach import Folder, walk
 from jetcore.repository.repository import Repository
@@ -68,7 +69,9 @@ def take_stats(repository: Repository, *, on_progress: OnProgress | None = None)
                 if blob.id in (data if blob.type is BlobType.DATA else folders):
                     packed += blob.length
                     unique += blob.uncompressed_length or blob.length - OVERHEAD
-        stored = [info.bytes for info in repository.files.destination.list(repository.place)]
+        locks = repository.files.path(f"{Kind.LOCK}/")  # ours is among them
+        everything = repository.files.destination.list(repository.place)
+        stored = [info.bytes for info in everything if not info.name.startswith(locks)]
     return Stats(
         snapshots=len(snapshots),
         logical_files=sum(totals[snapshot.tree][0] for snapshot in snapshots),
