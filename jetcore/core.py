@@ -15,13 +15,14 @@ from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 from uuid import uuid4
 
 import attrs
 import orjson
 
 from jetcore.abc import Destination, DumpEngine, Panel
+from jetcore.backup.engines import Engines, find_engines
 from jetcore.backup.pipeline import Source, back_up
 from jetcore.bootstrap import Bootstrap
 from jetcore.destinations.guarded import GuardedDestination
@@ -58,22 +59,24 @@ from jetcore.process import can_fork
 from jetcore.repository import MasterKeys, Repository, Snapshot
 from jetcore.restore.pipeline import Target, Wanted, restore_account, restore_to_directory
 from jetcore.scheduler.fork import Ended, run_forked
-from jetcore.security import master_key
+from jetcore.security.rotation import unlock
 from jetcore.settings import SECTIONS
 from jetcore.settings.assign import assign
+from jetcore.settings.conditions import RestoreCondition
+from jetcore.settings.file_permissions import FilePermissionRule
 from jetcore.settings.general import General
-from jetcore.state import accounts, alerts, destinations, points, repositories, server, tasks
+from jetcore.settings.overrides import AccountOverrides
+from jetcore.settings.priorities import PriorityGroup
+from jetcore.state import accounts, alerts, destinations, overrides, points, priorities, repositories, tasks
 from jetcore.state.engine import after_fork, check_version, make_engine, reading, writing
+from jetcore.state.numbered import conditions, file_permissions
+from jetcore.state.objects import Objects
 from jetcore.state.repositories import RepositoryRecord
+from jetcore.state.rules import PanelFacts, Rules
 from jetcore.state.settings import SettingsStore
-
-if TYPE_CHECKING:
-    from jetcore.maintenance import Maintenance
 
 _log = logging.getLogger(__name__)
 
-#: What the names of plugins with dump engines begin with.
-_DUMP = "dump_"
 #: Says at a destination's root which server and destination it belongs to.
 MARKER = "jetcore-destination.json"
 #: File in the home directory that processes take turns by.
@@ -105,15 +108,22 @@ class Core:
         self._may_fork = True
         try:
             check_version(self._engine)
-            self._key = master_key.load(bootstrap.master_key_file)
-            with reading(self._engine) as connection:
-                #: Identity of this installation; every destination is marked with it.
-                self.uuid = server.identify(connection, self._key)
+            unlocked = unlock(self._engine, bootstrap.master_key_file)
         except BaseException:
             self._engine.dispose()
             raise
+        self._key = unlocked.key
+        #: Identity of this installation; every destination is marked with it.
+        self.uuid = unlocked.uuid
+        rules = Rules(home=bootstrap.home, panel=self._panel_facts)
         #: The settings, by section.
-        self.settings = SettingsStore(self._engine, self._key)
+        self.settings = SettingsStore(self._engine, self._key, rules=rules)
+        #: Queue priority groups, by name.
+        self.priorities: Objects[PriorityGroup, str] = Objects(self._engine, priorities)
+        #: Restore conditions, by number.
+        self.conditions: Objects[RestoreCondition, int] = Objects(self._engine, conditions)
+        #: File permission rules, by number.
+        self.file_permissions: Objects[FilePermissionRule, int] = Objects(self._engine, file_permissions)
 
     def __enter__(self) -> Self:
         return self
@@ -153,31 +163,15 @@ class Core:
         disabled = set(general.disabled_plugins) - {name} if enabled else {*general.disabled_plugins, name}
         self.settings.save("general", attrs.evolve(general, disabled_plugins=tuple(sorted(disabled))), who)
 
-    @cached_property
+    @property
     def dump_engines(self) -> Mapping[str, DumpEngine]:
         """The dump engines that this server uses and that can be used, by name."""
-        return self._engines[0]
+        return self._engines.working
 
-    @cached_property
-    def _engines(self) -> tuple[Mapping[str, DumpEngine], Mapping[str, str]]:
-        """The dump engines that work; and, by name, why others do not: their databases are missing from backups."""
-        found: dict[str, DumpEngine] = {}
-        broken = {
-            info.name.removeprefix(_DUMP): f"plugin {info.name} is left out: {info.reason}"
-            for info in self.plugins.infos
-            if info.name.startswith(_DUMP) and info.state is PluginState.BROKEN
-        }
-        for name, kind in self.plugins.dump_engines().items():
-            try:
-                settings = self.settings.load(self.plugins.plugin_of(kind), kind.Settings) if kind.Settings else None
-                engine = kind(settings, self.panel.database_auth(name))
-                if engine.available():
-                    found[name] = engine
-            except JetcoreError as error:
-                broken[name] = str(error)
-            except Exception as error:  # a plugin can fail in any way
-                broken[name] = f"{type(error).__name__}: {error}"
-        return found, broken
+    @property
+    def _engines(self) -> Engines:
+        # Anew each time: a process that runs for months works with the settings of today.
+        return find_engines(self.plugins, self.panel, self.settings)
 
     # Accounts --------------------------------------------------------------------------------------------------------
 
@@ -188,6 +182,15 @@ class Core:
         :raises PluginError: No plugin knows it.
         """
         return self.plugins.detect_panel(self.host)
+
+    def _panel_facts(self) -> PanelFacts:
+        panel = self.panel
+        return PanelFacts(
+            name=panel.name,
+            packages=tuple(panel.packages()),
+            ip_addresses=tuple(panel.ip_addresses()),
+            owners=tuple(panel.owners()),
+        )
 
     def accounts(self) -> list[Account]:
         """Return the hosting accounts of this server.
@@ -221,6 +224,33 @@ class Core:
         """
         if self._remembered(name) is None:
             self.account(name)
+
+    def overrides(self, name: str) -> AccountOverrides:
+        """Return what was set for the account *name* alone.
+
+        :raises BadInputError: This server never had such an account; the message names similar ones.
+        """
+        account = self._remembered(name) or self.account(name)
+        with reading(self._engine) as connection:
+            return overrides.get(connection, account.uuid)
+
+    def override(self, name: str, wanted: AccountOverrides) -> AccountOverrides:
+        """Keep *wanted* as all that is set for the account *name* alone.
+
+        :raises BadInputError: The account or a priority group is unknown.
+        """
+        account = self._remembered(name) or self.account(name)
+        with writing(self._engine) as connection:
+            return overrides.set(connection, account.uuid, wanted)
+
+    def priority_of(self, name: str) -> PriorityGroup:
+        """Return the queue priority group that the account *name* is in.
+
+        :raises BadInputError: This server never had such an account; the message names similar ones.
+        """
+        account = self._remembered(name) or self.account(name)
+        with reading(self._engine) as connection:
+            return priorities.of_account(connection, account.uuid)
 
     def _remembered(self, name: str) -> Account | None:
         with reading(self._engine) as connection:
@@ -323,26 +353,6 @@ class Core:
         """
         config, _ = self.destination(destination)
         return self._record(name, config).password
-
-    def maintenance(self, name: str, destination: str | None = None) -> Maintenance:
-        """Return what looks after the repository of the account *name*: check, repair, forget, prune, keys and more.
-
-        :raises BadInputError: The account is unknown, or has no repository there.
-        :raises RepositoryError: The repository cannot be opened.
-        """
-        from jetcore.maintenance import Maintenance  # noqa: PLC0415  # a backup need not wait for it
-
-        config, place = self.destination(destination)
-        record = self._record(name, config)
-        return Maintenance(
-            account=self._remembered(name) or self.account(name),
-            destination=config.name,
-            repository=self._open_repository(place, record),
-            password=record.password,
-            engine=self._engine,
-            memory=self.bootstrap.home / "checks",
-            task=lambda: self._task(TaskKind.MAINTENANCE, name, config.name),
-        )
 
     def _record(self, name: str, config: DestinationConfig) -> RepositoryRecord:
         account = self._remembered(name) or self.account(name)
@@ -455,12 +465,12 @@ class Core:
         with self._task(TaskKind.BACKUP, name, config.name) as work:
             account = self.account(name)
             repository = self._repository_for_backup(account, config, place)
-            engines, broken = self._engines
+            engines = self._engines
             source = Source(
                 account=account,
                 panel=self.panel,
-                engines=engines,
-                broken_engines=broken,
+                engines=engines.working,
+                broken_engines=engines.broken,
                 host=self.host,
                 contains=contains,
             )

@@ -38,7 +38,7 @@ def save(path: Path, key: MasterKey) -> None:
             os.link(temporary, path)
         finally:
             os.unlink(temporary)
-        _sync_directory(path.parent)
+        sync_directory(path.parent)
     except FileExistsError:
         raise MasterKeyError(
             f"there is a master key already: {path}", hint="move it away if you really mean it"
@@ -83,7 +83,8 @@ def load(path: Path) -> MasterKey:
         os.close(descriptor)
 
 
-def _sync_directory(directory: Path) -> None:
+def sync_directory(directory: Path) -> None:
+    """Bring the names in *directory* to stable storage."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

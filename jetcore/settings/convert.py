@@ -102,6 +102,21 @@ def values_of(
     return upgraded(section, opened, version or format_of(section), place=place)
 
 
+def resealed(document: Any, old: MasterKey, new: MasterKey, context: str) -> Any:
+    """Return *document* with its secrets sealed with another key. Its class is not needed, so its plugin may be gone.
+
+    :raises MasterKeyError: A secret does not open with *old*.
+    """
+    if not isinstance(document, Mapping):
+        return document
+    return {
+        name: new.seal(old.unseal(value, f"{context}.{name}"), f"{context}.{name}")
+        if isinstance(value, str) and value.startswith(SEALED)
+        else value
+        for name, value in document.items()
+    }
+
+
 def build(section: type[Section], values: Mapping[str, Any], *, place: str) -> Section:
     """Return a settings object made of *values*: plain JSON values, and secrets as :class:`Secret` or text.
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from jetcore.errors import BadInputError
 from jetcore.model import DestinationConfig
-from jetcore.settings.convert import from_document, to_document
+from jetcore.settings.convert import from_document, resealed, to_document
 from jetcore.settings.secret import MasterKey
 from jetcore.state import tables
 from jetcore.state.nearest import nearest
@@ -119,6 +119,16 @@ def remove(connection: Connection, name: str) -> None:
         if connection.execute(select(table.c.destination_uuid).where(table.c.destination_uuid == config.uuid)).first():
             raise BadInputError(f"destination {name!r} is in use: there are {things} that refer to it")
     connection.execute(delete(_table).where(_table.c.uuid == config.uuid))
+
+
+def reseal(connection: Connection, old: MasterKey, new: MasterKey) -> None:
+    """Seal the secrets of all destinations with another key.
+
+    :raises MasterKeyError: A secret does not open with *old*.
+    """
+    for row in connection.execute(select(_table.c.uuid, _table.c.settings)).all():
+        document = resealed(row.settings, old, new, _context(row.uuid))
+        connection.execute(update(_table).where(_table.c.uuid == row.uuid).values(settings=document))
 
 
 def _context(identity: str) -> str:

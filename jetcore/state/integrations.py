@@ -13,7 +13,7 @@ import attrs
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from jetcore.errors import BadInputError
-from jetcore.settings.convert import check, from_document, to_document
+from jetcore.settings.convert import check, from_document, resealed, to_document
 from jetcore.settings.field import fields_of
 from jetcore.settings.notifications import Integration
 from jetcore.settings.secret import MasterKey
@@ -106,6 +106,16 @@ def _columns(connection: Connection, integration: Integration, key: MasterKey) -
     settings = integration.settings
     document = {} if settings is None else to_document(settings, key, _context(integration.uuid))
     return columns | {"settings": document}
+
+
+def reseal(connection: Connection, old: MasterKey, new: MasterKey) -> None:
+    """Seal the secrets of all integrations with another key.
+
+    :raises MasterKeyError: A secret does not open with *old*.
+    """
+    for row in connection.execute(select(_table.c.uuid, _table.c.settings)).all():
+        document = resealed(row.settings, old, new, _context(row.uuid))
+        connection.execute(update(_table).where(_table.c.uuid == row.uuid).values(settings=document))
 
 
 def _context(identity: str) -> str:

@@ -83,6 +83,25 @@ def change_secrets(connection: Connection, record: RepositoryRecord, key: Master
         raise StateError(f"account {record.account_uuid} has no repository at destination {record.destination_uuid}")
 
 
+def reseal(connection: Connection, old: MasterKey, new: MasterKey) -> None:
+    """Seal the secrets of all repositories with another key.
+
+    :raises MasterKeyError: A secret does not open with *old*.
+    """
+    for row in connection.execute(select(_table)).all():
+        columns = {
+            column: new.seal(old.unseal(sealed, context), context)
+            for column, sealed in (("password", row.password), ("keys", row.keys))
+            if sealed is not None
+            for context in [_context(column, row.account_uuid, row.destination_uuid)]
+        }
+        connection.execute(
+            update(_table)
+            .where(_table.c.account_uuid == row.account_uuid, _table.c.destination_uuid == row.destination_uuid)
+            .values(**columns)
+        )
+
+
 def _sealed_keys(record: RepositoryRecord, key: MasterKey) -> str | None:
     if record.keys is None:
         return None

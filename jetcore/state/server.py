@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, select, update
 
 from jetcore.errors import MasterKeyError, StateError
 from jetcore.model import Secret
@@ -48,6 +48,21 @@ def identify(connection: Connection, key: MasterKey) -> str:
     if key.unseal(row.key_check, _CONTEXT).reveal() != row.uuid:
         raise MasterKeyError("the proof of the master key in the state database was changed by hand")
     return str(row.uuid)
+
+
+def lock(connection: Connection) -> None:
+    """Keep everybody who seals something out until the end of the transaction, which has to be one that writes."""
+    # On SQLite there is one writer at a time anyway.
+    connection.execute(select(tables.server.c.uuid).with_for_update())
+
+
+def reseal(connection: Connection, old: MasterKey, new: MasterKey) -> None:
+    """Tie the database to another key.
+
+    :raises MasterKeyError: It is not tied to *old*.
+    """
+    identity = identify(connection, old)
+    connection.execute(update(tables.server).values(key_check=new.seal(Secret(identity), _CONTEXT)))
 
 
 def require_key(connection: Connection, key: MasterKey) -> None:

@@ -16,7 +16,7 @@ from jetcore.model import Secret
 from jetcore.settings import SECTIONS
 from jetcore.settings.assign import assign
 from jetcore.settings.binaries import Binaries, program_if_any
-from jetcore.settings.convert import build, check, from_document, plain, to_document, values_of
+from jetcore.settings.convert import build, check, from_document, plain, resealed, to_document, values_of
 from jetcore.settings.field import default_of, fields_of, nearest, shared_of, shown
 from jetcore.settings.secret import MasterKey
 from jetcore.settings.upgrade import format_of
@@ -285,6 +285,17 @@ class SettingsStore:
             if connection.execute(query.values(**values)).rowcount == 0:
                 raise _changed_meanwhile(section)
         connection.execute(insert(_history).values(section=section, changes=changes, **facts))
+
+
+def reseal(connection: Connection, old: MasterKey, new: MasterKey) -> None:
+    """Seal the secrets of all sections with another key.
+
+    :raises MasterKeyError: A secret does not open with *old*.
+    :raises SettingsError: A section cannot be read, so that nobody knows which secrets are in it.
+    """
+    for section in connection.execute(select(_table.c.section)).scalars().all():
+        document = resealed(_row(connection, section).document, old, new, section)
+        connection.execute(update(_table).where(_table.c.section == section).values(document=document))
 
 
 def assigning(section: str, kind: type[Any], assignments: Sequence[str]) -> Edit:
