@@ -222,7 +222,7 @@ def test_leaving_by_an_error(way, local, repository, save):
 
 def test_index_files_are_not_too_large(way, local, repository, monkeypatch):
     """The index is divided into files of bounded size, and what is full is stored before the end."""
-    monkeypatch.setattr(writer_module, "_INDEX_BLOBS", 30)
+    monkeypatch.setattr(writer_module, "INDEX_BLOBS", 30)
     with repository.writer() as writer:
         ids = [writer.save_data(data) for data in LARGE]
         writer.flush()
