@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import stat
 import tarfile
+from itertools import chain
 from typing import BinaryIO
 
 from jetcore.errors import BadInputError
@@ -37,15 +39,16 @@ def dump(repository: Repository, snapshot: Snapshot, path: bytes, target: Binary
     with tarfile.open(
         fileobj=target, mode="w|", format=tarfile.PAX_FORMAT, encoding="utf-8", errors="surrogateescape"
     ) as archive:
-        for name, entry in entries(repository, snapshot, path, recursive=True):
+        below = entries(repository, snapshot, path, recursive=True)
+        for name, entry in below if node is None else chain([(path.rstrip(b"/"), node)], below):
             info = _info(name.lstrip(b"/").decode("utf-8", "surrogateescape"), entry)
             if info is None:
                 continue  # a socket, which no archive can hold
-            if entry.type == "file" and entry.links > 1:
+            if entry.type != "dir" and entry.links > 1:
                 first = links.setdefault((entry.device_id, entry.inode), info.name)
                 if first != info.name:
                     info.type, info.linkname, info.size = tarfile.LNKTYPE, first, 0
-            archive.addfile(info, StoredFile(repository, entry) if info.isreg() else None)
+            archive.addfile(info, io.BufferedReader(StoredFile(repository, entry)) if info.isreg() else None)
 
 
 def _info(name: str, node: Node) -> tarfile.TarInfo | None:
