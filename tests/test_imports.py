@@ -24,7 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "abc": VALUES,
     "hookspecs": CONTRACT,
     "settings": VALUES,
-    "bootstrap": VALUES,
+    "bootstrap": VALUES | {"settings"},
     "destinations": CONTRACT | {"settings"},
     "plugin_check": CONTRACT | {"hookspecs"},
     "plugins": CONTRACT | {"version", "hookspecs", "plugin_check", "settings", "destinations"},
