@@ -12,6 +12,7 @@ from typing import Protocol
 
 import attrs
 
+from jetcore.errors import RepositoryError
 from jetcore.repository import Node, encode_node, encode_tree
 
 
@@ -55,7 +56,7 @@ def save_layout(
             nodes.append(_former_or_new(attrs.evolve(node, name=head.encode()), former))
     for name, inside in folders.items():
         past = former.get(name.encode())
-        below = {node.name: node for node in source.load_tree(past.subtree)} if past and past.subtree else {}
+        below = _former_nodes(past, source)
         now = time.time_ns()
         folder = Node(
             name=name.encode(),
@@ -69,6 +70,15 @@ def save_layout(
         )
         nodes.append(_former_or_new(folder, former))
     return writer.save_tree(encode_tree([encode_node(node) for node in sorted(nodes, key=lambda node: node.name)]))
+
+
+def _former_nodes(folder: Node | None, source: TreeSource) -> dict[bytes, Node]:
+    if folder is None or not folder.subtree:
+        return {}
+    try:
+        return {node.name: node for node in source.load_tree(folder.subtree)}
+    except RepositoryError:
+        return {}  # it is stored anew, which heals it
 
 
 def _former_or_new(node: Node, former: Mapping[bytes, Node]) -> Node:

@@ -46,16 +46,21 @@ class Index:
         """Return where a blob, of any kind if none is given, is; or None if it is not known."""
         if kind is None:
             return self.find(blob_id, BlobType.DATA) or self.find(blob_id, BlobType.TREE)
-        bucket = self._buckets[kind].get(blob_id[:2])
-        if bucket is None:
-            return None
-        position = bucket.find(blob_id)
-        while position >= 0 and position % _RECORD.size:  # those 32 bytes by chance, across a record's border
-            position = bucket.find(blob_id, position + 1)
+        bucket = self._buckets[kind].get(blob_id[:2], b"")
+        position = _position(bucket, blob_id)
         if position < 0:
             return None
         _, number, offset, length, uncompressed = _RECORD.unpack_from(bucket, position)
         return Location(self._packs[number], offset, length, uncompressed)
+
+    def drop(self, blob_id: BlobId, kind: BlobType | None = None) -> None:
+        """Forget the place that :meth:`find` returns; if there is another one, that is found from now on."""
+        for one in BlobType if kind is None else (kind,):
+            bucket = self._buckets[one].get(blob_id[:2], b"")
+            position = _position(bucket, blob_id)
+            if position >= 0:
+                self._buckets[one][blob_id[:2]] = bucket[:position] + bucket[position + _RECORD.size :]
+                return
 
     def contains(self, blob_id: BlobId, kind: BlobType | None = None) -> bool:
         """Say whether a blob, of any kind if none is given, is known."""
@@ -92,6 +97,14 @@ class Index:
             for bucket in buckets.values():
                 for position in range(0, len(bucket), _RECORD.size):
                     yield kind, bucket[position : position + 32]
+
+
+def _position(bucket: bytes, blob_id: BlobId) -> int:
+    """Return where the first record of a blob begins; -1 if there is none."""
+    position = bucket.find(blob_id)
+    while position >= 0 and position % _RECORD.size:  # those 32 bytes by chance, across a record's border
+        position = bucket.find(blob_id, position + 1)
+    return position
 
 
 def encode_pack(pack_id: bytes, blobs: Iterable[PackedBlob]) -> bytes:

@@ -222,14 +222,18 @@ class Repository:
         :raises CorruptRepositoryError: It is missing or damaged; the message names the pack.
         """
         location = self._locate(blob, kind)
-        path = self.files.path(pack_name(location.pack))
         try:
-            sealed = self.read_pack(path, location.offset, location.length)
+            return self._load_from(location, blob)
         except CorruptRepositoryError:
-            if self.stored_index.refresh():  # pruned since, and the blob may now lie in another pack
+            # Pruned since, and the blob may now lie in another pack; or the destination gave wrong bytes this once.
+            self.stored_index.refresh()
+            location = self._locate(blob, kind)
+        try:
+            return self._load_from(location, blob)
+        except CorruptRepositoryError as error:
+            if self.stored_index.lose(blob, kind, error.message):
                 return self.load_blob(blob, kind)
             raise
-        return self.open_blob(sealed, blob, location, path)
 
     def load_blobs(
         self, blobs: Iterable[BlobId], kind: BlobType = BlobType.DATA
@@ -256,8 +260,8 @@ class Repository:
                 start = location.offset - span.offset
                 try:
                     yield blob, self.open_blob(sealed[start : start + location.length], blob, location, path)
-                except CorruptRepositoryError as error:
-                    yield blob, error
+                except CorruptRepositoryError:
+                    yield blob, self._try_load(blob, kind)
 
     def load_tree(self, blob: BlobId) -> list[Node]:
         """Return the nodes of a folder in the order of their names.
@@ -293,10 +297,16 @@ class Repository:
             tree = node.subtree
         return node
 
+    def _load_from(self, location: Location, blob: BlobId) -> bytes:
+        path = self.files.path(pack_name(location.pack))
+        return self.open_blob(self.read_pack(path, location.offset, location.length), blob, location, path)
+
     def _locate(self, blob: BlobId, kind: BlobType | None) -> Location:
         location = self.stored_index.index.find(blob, kind)
         if location is None and self.stored_index.refresh():  # written by another process since
             location = self.stored_index.index.find(blob, kind)
+        if location is None and blob in self.stored_index.lost:
+            raise CorruptRepositoryError(self.stored_index.lost[blob])
         if location is None:
             damaged = "; ".join(self.stored_index.damaged.values())
             raise CorruptRepositoryError(f"blob {blob.hex()} is in no index of {self.files.path('')}", hint=damaged)

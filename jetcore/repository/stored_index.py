@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from jetcore.errors import CorruptRepositoryError, ObjectNotFoundError
+from jetcore.repository.blob import BlobId, BlobType
 from jetcore.repository.crypto import Crypter
 from jetcore.repository.files import Files, Kind
 from jetcore.repository.index import Index, encode_index
@@ -18,6 +19,8 @@ class StoredIndex:
         self._index = Index()
         #: What is wrong with index files that could not be read, by their ids.
         self.damaged: dict[str, str] = {}
+        #: What is wrong with blobs that :attr:`index` forgot because they are not where they should be, by their ids.
+        self.lost: dict[BlobId, str] = {}
 
     @property
     def index(self) -> Index:
@@ -54,6 +57,16 @@ class StoredIndex:
         self._loaded = stored
         return True
 
+    def lose(self, blob: BlobId, kind: BlobType | None, why: str) -> bool:
+        """Have :attr:`index` forget where a blob is, so that a backup stores it again.
+
+        :param why: What is wrong with it.
+        :returns: Whether it is elsewhere, too.
+        """
+        self.index.drop(blob, kind)
+        self.lost[blob] = why
+        return self.index.contains(blob, kind)
+
     def save(self, encoded_packs: list[bytes]) -> int:
         """Store an index file with packs that :attr:`index` knows already; return how many bytes it takes."""
         sealed = self._files.seal(encode_index(encoded_packs), self._crypter)
@@ -67,3 +80,4 @@ class StoredIndex:
         self._loaded = None
         self._index = Index()
         self.damaged = {}
+        self.lost = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import tempfile
 from pathlib import Path
@@ -11,8 +12,12 @@ import pytest
 from jetcore.errors import RepositoryError
 from jetcore.model import Outcome
 from jetcore.repository import Repository
+from jetcore.repository.blob import BlobType
+from jetcore.repository.check import ReadData, check
 from jetcore.repository.crypto import Crypter
 from jetcore.repository.pack import read_header
+from jetcore.repository.prune import prune
+from jetcore.repository.repair import repair
 from jetcore.testing.trees import fingerprint
 
 #: Bits that are tried in each file, beside the first and the last.
@@ -67,6 +72,35 @@ def test_restore_and_backup(changed_site, folder, folder_name):
             noticed += named
             assert name in backed_up(site, place, otherwise=name)
     assert noticed
+
+
+def test_damaged_folders_are_stored_again(changed_site, folder):
+    """A backup that comes across a damaged folder of the former point stores it again, so the new point is whole."""
+    with tempfile.TemporaryDirectory(dir=folder) as own:
+        site, place, _ = changed_site.copy(Path(own))
+        with site.core(place) as core:
+            crypter = core.repository("alice").crypter
+    tried = 0
+    for name, _bit, data in damages(changed_site, "data/"):
+        if read_header(changed_site.objects[name], crypter)[0].type is BlobType.DATA:
+            continue
+        with tempfile.TemporaryDirectory(dir=folder) as own:
+            site, place, proof = changed_site.copy(Path(own))
+            place._inner.objects[name] = data
+            assert backed_up(site, place, otherwise="nothing") == "nothing"
+            with site.core(place) as core:
+                repository = core.repository("alice")
+                assert proof._restored(repository, core.point("alice").id) == site.picture()
+                damage = check(repository, read_data=ReadData())
+                assert any(name in finding.name for finding in damage.findings)
+                with contextlib.suppress(RepositoryError):  # it may be right to refuse
+                    prune(repository)
+                repair(repository, read_data=True)
+                prune(repository)
+                assert check(repository, read_data=ReadData()).is_sound
+                assert proof._restored(repository, core.point("alice").id) == site.picture()
+        tried += 1
+    assert tried
 
 
 def backed_up(site, place, otherwise):

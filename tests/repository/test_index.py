@@ -62,6 +62,25 @@ def test_an_id_across_two_records_is_none():
     assert index.find(first.id, BlobType.DATA) == Location(bytes(32), 1, 2, 3)
 
 
+def test_dropped_places():
+    """A place that is dropped is not found any more; another one of the blob, and its neighbours, are."""
+    index = Index()
+    blobs = [PackedBlob(BlobType.DATA, b"\0\0" + bytes([number]) * 30, number, 40, 0) for number in range(3)]
+    index.add_pack(b"1" * 32, blobs)
+    index.add_pack(b"2" * 32, blobs[1:2])
+    index.drop(blobs[1].id, BlobType.TREE)
+    index.drop(blobs[1].id)
+
+    assert index.find(blobs[1].id) == Location(b"2" * 32, 1, 40, 0)
+    index.drop(blobs[1].id, BlobType.DATA)
+    index.drop(blobs[1].id, BlobType.DATA)
+    assert not index.contains(blobs[1].id)
+    assert [index.find(blob.id) for blob in blobs[::2]] == [
+        Location(b"1" * 32, 0, 40, 0),
+        Location(b"1" * 32, 2, 40, 0),
+    ]
+
+
 def test_types_are_apart():
     """The same contents as a file and as a folder are two blobs; asked without a type, either will do."""
     index = Index()

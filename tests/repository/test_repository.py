@@ -16,9 +16,11 @@ from jetcore.errors import (
 )
 from jetcore.model import Secret
 from jetcore.repository import BlobType, MasterKeys, Repository, Snapshot, encode_node, encode_tree
+from jetcore.repository.blob import blob_id
 from jetcore.repository.config import Config
 from jetcore.repository.crypto import Crypter
 from jetcore.repository.files import Files, Kind
+from jetcore.testing import Fault, FaultyDestination, fail_at
 
 FILES = {b"one": b"1" * 1000, b"two": b"2" * 1000, b"\xff": b""}
 
@@ -174,6 +176,43 @@ def test_damaged_packs(memory, two_packs, contents):
     with pytest.raises(CorruptRepositoryError, match=r"repo/data/../[0-9a-f]{64} is damaged at blob"):
         contents(repository, repository.snapshot(first))
     assert contents(repository, repository.snapshot(second)) == {b"three": b"3" * 1000}
+
+
+def test_wrong_bytes_once(memory, two_packs):
+    """A destination that gives wrong bytes once is asked again."""
+    repository, first, _, _ = two_packs
+    tree = repository.snapshot(first).tree
+    place = FaultyDestination(memory)
+    again = Repository.open(place, "repo/", keys=repository.keys)
+    again.damaged_indexes()
+    place.plan = fail_at(len(place.calls) + 1, Fault.WRONG_BYTES)
+
+    assert again.load_tree(tree) == repository.load_tree(tree)
+    assert [call.verb for call in place.calls[-3:]] == ["get", "list", "get"]
+
+
+def test_damaged_blobs_are_stored_again(memory, two_packs, save, contents):
+    """What was found damaged counts as missing, so that it is stored again; and it is found in its new place."""
+    repository, first, _, objects = two_packs
+    whole = contents(repository, repository.snapshot(first))
+    for name in objects:
+        if name.startswith("repo/data/"):
+            flip(memory, name)
+    with pytest.raises(CorruptRepositoryError):
+        contents(repository, repository.snapshot(first))
+    again = Repository.open(repository.files.destination, "repo/", keys=repository.keys)
+    blobs = [blob_id(data) for data in whole.values()]
+    damaged = [blob for blob, found in again.load_blobs(blobs) if isinstance(found, CorruptRepositoryError)]
+    assert damaged
+
+    with again.writer() as writer:
+        assert not any(map(writer.has_blob, damaged))
+        with pytest.raises(CorruptRepositoryError):
+            again.load_tree(again.snapshot(first).tree)
+        new = save(writer, whole)
+
+    later = Repository.open(repository.files.destination, "repo/", keys=repository.keys)
+    assert contents(later, later.snapshot(new)) == whole
 
 
 def test_missing_and_short_packs(memory, two_packs):
