@@ -8,14 +8,13 @@ which are random: each share of them is a fair sample, and a :class:`Cursor` say
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from collections.abc import Callable, Iterable
 
 import attrs
 
 from jetcore.errors import CorruptRepositoryError, ObjectNotFoundError
 from jetcore.model import OnProgress, Progress
+from jetcore.repository.ahead import work_ahead
 from jetcore.repository.blob import BlobId, BlobType
 from jetcore.repository.files import Kind, pack_name
 from jetcore.repository.index import Location
@@ -26,10 +25,6 @@ from jetcore.repository.pack import PackedBlob, read_header
 from jetcore.repository.reach import find_damage
 from jetcore.repository.repository import Repository
 
-_T = TypeVar("_T")
-
-#: Packs that are read at once.
-_THREADS = 2
 #: Damaged paths that are named of a snapshot.
 _NAMED = 10
 
@@ -173,20 +168,19 @@ class _Check:
     def _check_headers(self, inventory: Inventory, read: dict[bytes, int]) -> None:
         """Compare each pack's own list of blobs with the index; those that were read as a whole are done."""
         packs = [pack for pack in inventory.listed if inventory.is_sound(pack) and pack not in read]
-        with ThreadPoolExecutor(_THREADS) as threads:
 
-            def look(pack: bytes) -> tuple[bytes, str]:
-                entry = inventory.listed[pack]
-                try:
-                    header = load_header(self._repository, pack, entry.size, len(entry.header))
-                except CorruptRepositoryError as error:
-                    return pack, error.message
-                return pack, "" if header == entry.blobs() else "its header and the index say different things"
+        def look(pack: bytes) -> tuple[bytes, str]:
+            entry = inventory.listed[pack]
+            try:
+                header = load_header(self._repository, pack, entry.size, len(entry.header))
+            except CorruptRepositoryError as error:
+                return pack, error.message
+            return pack, "" if header == entry.blobs() else "its header and the index say different things"
 
-            for number, (pack, problem) in enumerate(_in_order(threads, look, packs)):
-                if problem:
-                    self._find(self._repository.files.path(pack_name(pack)), problem)
-                self._progress(Progress(phase="packs", files=number + 1, files_total=len(packs)))
+        for number, (pack, problem) in enumerate(work_ahead(look, packs)):
+            if problem:
+                self._find(self._repository.files.path(pack_name(pack)), problem)
+            self._progress(Progress(phase="packs", files=number + 1, files_total=len(packs)))
 
     def _read(self, inventory: Inventory, wanted: ReadData) -> dict[bytes, int]:
         """Read as many packs as wanted, and those that were damaged the last time; return their sizes."""
@@ -201,25 +195,24 @@ class _Check:
         def look(pack: bytes) -> tuple[bytes, list[str], list[PackedBlob]]:
             return pack, *verify_pack(self._repository, pack, inventory.listed[pack].blobs())
 
-        with ThreadPoolExecutor(_THREADS) as threads:
-            for pack, problems, bad in _in_order(threads, look, queue):
-                read[pack] = sizes[pack]
-                damaged.discard(pack.hex())
-                if problems:
-                    damaged.add(pack.hex())
-                    self._find(self._repository.files.path(pack_name(pack)), "; ".join(problems))
-                    self._distrust(pack, bad)
-                left = min(len(queue) - len(read), len(turn))
-                following = (turn[len(turn) - left :] + rest + turn)[:1]
-                wanted.keep(
-                    Cursor(
-                        next="".join(pack.hex() for pack in following),
-                        left=left,
-                        share=wanted.share,
-                        damaged=tuple(sorted(damaged & {pack.hex() for pack in inventory.stored})),
-                    )
+        for pack, problems, bad in work_ahead(look, queue):
+            read[pack] = sizes[pack]
+            damaged.discard(pack.hex())
+            if problems:
+                damaged.add(pack.hex())
+                self._find(self._repository.files.path(pack_name(pack)), "; ".join(problems))
+                self._distrust(pack, bad)
+            left = min(len(queue) - len(read), len(turn))
+            following = (turn[len(turn) - left :] + rest + turn)[:1]
+            wanted.keep(
+                Cursor(
+                    next="".join(pack.hex() for pack in following),
+                    left=left,
+                    share=wanted.share,
+                    damaged=tuple(sorted(damaged & {pack.hex() for pack in inventory.stored})),
                 )
-                self._progress(Progress(phase="data", bytes=sum(read.values()), bytes_total=total))
+            )
+            self._progress(Progress(phase="data", bytes=sum(read.values()), bytes_total=total))
         return read
 
     def _distrust(self, pack: bytes, blobs: Iterable[PackedBlob]) -> None:
@@ -288,11 +281,3 @@ def _take_turn(sizes: dict[bytes, int], wanted: ReadData) -> tuple[list[bytes], 
         bytes_left -= sizes[ring[number]]
         number += 1
     return ring[:number], ring[number:]
-
-
-def _in_order(threads: ThreadPoolExecutor, look: Callable[[bytes], _T], packs: list[bytes]) -> Iterator[_T]:
-    """Yield what *look* returns of each pack; if the caller stops, what was not begun is not done."""
-    try:
-        yield from threads.map(look, packs)
-    finally:
-        threads.shutdown(cancel_futures=True)

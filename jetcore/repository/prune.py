@@ -11,12 +11,14 @@ next one removes both.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import attrs
 
+from jetcore.abc import Data
 from jetcore.errors import CorruptRepositoryError, RepositoryError
 from jetcore.model import OnProgress, Progress
+from jetcore.repository.ahead import work_ahead
 from jetcore.repository.blob import DEFAULT_LEVEL, BlobId, BlobType
 from jetcore.repository.config import VERSION
 from jetcore.repository.files import PACKS_APART, Kind, pack_name
@@ -27,18 +29,20 @@ from jetcore.repository.pack import MAX_BLOBS, TARGET_BYTES, PackedBlob
 from jetcore.repository.packer import Packer, StoredPack
 from jetcore.repository.reach import walk
 from jetcore.repository.repository import Repository
-from jetcore.repository.spans import spans
+from jetcore.repository.spans import Span, spans
 from jetcore.repository.writer import INDEX_BLOBS
 
 #: Unused data, as a share of all, that is left where it is: moving what lies beside it would cost more than it takes.
 _MAX_UNUSED = 0.05
-#: Packs below this are merged, unless they hold so many blobs that they are full all the same.
+#: Packs below this may be merged, unless they hold so many blobs that they are full all the same.
 _SMALL_BYTES = TARGET_BYTES // 2
 _SMALL_BLOBS = MAX_BLOBS // 2
-#: Small packs of a type, and small index files, that may stay: else every prune would write the last ones anew.
-_MAX_SMALL = 2
+#: The smallest ones are, when there are more packs than this and one more for each 8 MiB.
+_MAX_PACKS = 6
+#: Small index files that may stay: else every prune would write the last one anew.
+_MAX_SMALL_INDEXES = 2
 
-_REPAIR = "`jetcore repository check` says what is wrong, `jetcore repository repair` mends it"
+_REPAIR = "see `jetcore repository check --read-data`, mend it with `jetcore repository repair --read-data`"
 
 
 @attrs.frozen(kw_only=True)
@@ -69,6 +73,8 @@ class _Pack:
     #: Positions of the blobs that are not needed of it.
     spare: frozenset[int]
     spare_bytes: int
+    #: How many of those are only not needed because another pack has them, too.
+    twice: int
 
     @property
     def used_bytes(self) -> int:
@@ -164,23 +170,39 @@ def save_index(repository: Repository, packs: Iterable[tuple[bytes, ListedPack]]
         repository.stored_index.save(encoded)
 
 
-def read_sealed(repository: Repository, pack: bytes, blobs: Iterable[PackedBlob]) -> Iterator[tuple[PackedBlob, bytes]]:
-    """Yield blobs of one pack as they are stored, after their contents were found right.
+def read_sealed(
+    repository: Repository, wanted: Iterable[tuple[bytes, list[PackedBlob]]]
+) -> Iterator[tuple[PackedBlob, Data]]:
+    """Yield blobs as they are stored, after their contents were found right.
 
+    :param wanted: Ids of packs, each with the blobs that are wanted of it.
     :raises CorruptRepositoryError: One is damaged or missing.
     """
-    path = repository.files.path(pack_name(pack))
-    by_offset = {blob.offset: blob for blob in blobs}
-    located = [
-        (blob.id, Location(pack, blob.offset, blob.length, blob.uncompressed_length)) for blob in by_offset.values()
-    ]
-    for span in spans(located):
-        data = repository.read_pack(path, span.offset, span.length)
+
+    def read(item: tuple[Span, Mapping[int, PackedBlob]]) -> list[tuple[PackedBlob, Data]]:
+        span, by_offset = item
+        path = repository.files.path(pack_name(span.pack))
+        data = memoryview(repository.read_pack(path, span.offset, span.length))
+        found: list[tuple[PackedBlob, Data]] = []
         for blob_id, location in span.blobs:
             start = location.offset - span.offset
             sealed = data[start : start + location.length]
             repository.open_blob(sealed, blob_id, location, path)
-            yield by_offset[location.offset], sealed
+            found.append((by_offset[location.offset], sealed))
+        return found
+
+    for blobs in work_ahead(read, _stretches(wanted)):
+        yield from blobs
+
+
+def _stretches(wanted: Iterable[tuple[bytes, list[PackedBlob]]]) -> Iterator[tuple[Span, Mapping[int, PackedBlob]]]:
+    for pack, blobs in wanted:
+        by_offset = {blob.offset: blob for blob in blobs}
+        located = [
+            (blob.id, Location(pack, blob.offset, blob.length, blob.uncompressed_length)) for blob in by_offset.values()
+        ]
+        for span in spans(located):
+            yield span, by_offset
 
 
 def _make_plan(repository: Repository, lock: Lock, on_progress: OnProgress | None) -> _Plan:
@@ -188,13 +210,38 @@ def _make_plan(repository: Repository, lock: Lock, on_progress: OnProgress | Non
     inventory = take_inventory(repository)
     if inventory.damaged_indexes:
         raise CorruptRepositoryError("; ".join(inventory.damaged_indexes.values()), hint=_REPAIR)
-    packs = [pack for pack in _packs(inventory, needed) if len(pack.spare) < pack.entry.count]
+    found = _packs(inventory, needed)
+    packs = [pack for pack in found if len(pack.spare) < pack.entry.count]
     repack = _choose(packs)
     moved = {pack.id for pack in repack}
     keep = tuple(pack for pack in packs if pack.id not in moved)
+    _check_twins(repository, needed, found, keep)
     kept = {pack.id for pack in keep}
     remove = tuple(pack for pack in inventory.stored if pack not in kept)
     return _Plan(inventory=inventory, needed=needed, keep=keep, repack=repack, remove=remove)
+
+
+def _check_twins(
+    repository: Repository, needed: Mapping[BlobType, set[BlobId]], packs: Iterable[_Pack], keep: Iterable[_Pack]
+) -> None:
+    """Read what stays of blobs that are there twice, before the other copy goes: it may be the only one that is right.
+
+    :raises CorruptRepositoryError: What would stay is damaged.
+    """
+    twins = {
+        (blob.type, blob.id)
+        for pack in packs
+        if pack.twice
+        for blob in map(pack.entry.blobs().__getitem__, pack.spare)
+        if blob.id in needed[blob.type]
+    }
+    if twins:
+        wanted = [(pack.id, [blob for blob in pack.needed_blobs() if (blob.type, blob.id) in twins]) for pack in keep]
+        try:
+            for _ in read_sealed(repository, wanted):
+                pass
+        except CorruptRepositoryError as error:
+            raise CorruptRepositoryError(error.message, hint=_REPAIR) from error
 
 
 def _needed(repository: Repository, lock: Lock, on_progress: OnProgress | None) -> dict[BlobType, set[BlobId]]:
@@ -220,37 +267,53 @@ def _needed(repository: Repository, lock: Lock, on_progress: OnProgress | None) 
     return {BlobType.DATA: data, BlobType.TREE: trees}
 
 
-def _packs(inventory: Inventory, needed: Mapping[BlobType, set[BlobId]]) -> Iterator[_Pack]:
-    """Yield each sound pack with what is needed of it; a blob that several hold is needed of one of them.
+def _packs(inventory: Inventory, needed: Mapping[BlobType, set[BlobId]]) -> list[_Pack]:
+    """Return each sound pack with what is needed of it; a blob that several hold is needed of one of them.
 
     :raises CorruptRepositoryError: Something that is needed is in none.
     """
     sound = [(pack, entry) for pack, entry in inventory.listed.items() if inventory.is_sound(pack)]
-    wanted = {kind: set(blobs) for kind, blobs in needed.items()}
-    if sum(map(len, wanted.values())) < sum(entry.count for _, entry in sound):
-        # Something is unused or there twice; what is there twice stays in the pack that is needed most.
-        sound.sort(key=lambda item: (-_needed_share(item[1], needed), item[0]))
-    for pack, entry in sound:
-        spare = []
-        spare_bytes = 0
-        types = set()
-        for position, blob in enumerate(entry.blobs()):
-            types.add(blob.type)
-            if blob.id in wanted[blob.type]:
-                wanted[blob.type].remove(blob.id)
-            else:
-                spare.append(position)
-                spare_bytes += blob.length
-        yield _Pack(id=pack, entry=entry, types=frozenset(types), spare=frozenset(spare), spare_bytes=spare_bytes)
-    missing = [blob for blobs in wanted.values() for blob in blobs]
+    packs, missing = _assign(sound, needed)
+    if any(pack.twice for pack in packs):
+        # What is there twice stays in the pack that is needed most.
+        packs.sort(key=lambda pack: ((len(pack.spare) - pack.twice) / max(pack.entry.count, 1), pack.id))
+        packs, missing = _assign([(pack.id, pack.entry) for pack in packs], needed)
     if missing:
         raise CorruptRepositoryError(
             f"{len(missing)} blobs that snapshots need are missing; {missing[0].hex()} is one", hint=_REPAIR
         )
+    return packs
 
 
-def _needed_share(entry: ListedPack, needed: Mapping[BlobType, set[BlobId]]) -> float:
-    return sum(blob.id in needed[blob.type] for blob in entry.blobs()) / max(entry.count, 1)
+def _assign(
+    packs: Iterable[tuple[bytes, ListedPack]], needed: Mapping[BlobType, set[BlobId]]
+) -> tuple[list[_Pack], list[BlobId]]:
+    """Take each needed blob of the first of *packs* that has it; return the packs, and what none has."""
+    wanted = {kind: set(blobs) for kind, blobs in needed.items()}
+    found = []
+    for pack, entry in packs:
+        spare = []
+        spare_bytes = twice = 0
+        types = set()
+        for position, (kind, blob, _, length, _) in enumerate(entry.blobs()):
+            types.add(kind)
+            if blob in wanted[kind]:
+                wanted[kind].remove(blob)
+            else:
+                spare.append(position)
+                spare_bytes += length
+                twice += blob in needed[kind]
+        found.append(
+            _Pack(
+                id=pack,
+                entry=entry,
+                types=frozenset(types),
+                spare=frozenset(spare),
+                spare_bytes=spare_bytes,
+                twice=twice,
+            )
+        )
+    return found, [blob for blobs in wanted.values() for blob in blobs]
 
 
 def _choose(packs: list[_Pack]) -> tuple[_Pack, ...]:
@@ -264,12 +327,18 @@ def _choose(packs: list[_Pack]) -> tuple[_Pack, ...]:
             break
         unused -= pack.spare_bytes
         chosen[pack.id] = pack
-    for kind in BlobType:
-        small = [pack for pack in packs if kind in pack.types and pack.is_small and pack.id not in chosen]
-        # Where some are moved anyhow, the small ones fill up the last of the new packs.
-        if len(small) > _MAX_SMALL or any(kind in pack.types for pack in chosen.values()):
-            chosen |= {pack.id: pack for pack in small}
+    most = _MAX_PACKS + sum(pack.entry.size for pack in packs) // _SMALL_BYTES
+    for pack in sorted((pack for pack in packs if pack.is_small), key=lambda pack: pack.entry.size):
+        if len(packs) - len(chosen) + _new_packs(chosen.values()) <= most:
+            break
+        chosen[pack.id] = pack
     return tuple(chosen.values())
+
+
+def _new_packs(packs: Collection[_Pack]) -> int:
+    """Return how many packs the needed blobs of *packs* fill."""
+    needed = [sum(pack.used_bytes for pack in packs if kind in pack.types) for kind in BlobType]
+    return sum(-(-size // TARGET_BYTES) for size in needed)
 
 
 def _repack(repository: Repository, plan: _Plan, lock: Lock, on_progress: OnProgress | None) -> dict[bytes, ListedPack]:
@@ -283,10 +352,9 @@ def _repack(repository: Repository, plan: _Plan, lock: Lock, on_progress: OnProg
     total = sum(pack.used_bytes for pack in plan.repack)
     done = 0
     try:
-        for pack in plan.repack:
-            for blob, sealed in read_sealed(repository, pack.id, pack.needed_blobs()):
-                packer.add_sealed(blob, sealed)
-                done += blob.length
+        for blob, sealed in read_sealed(repository, ((pack.id, pack.needed_blobs()) for pack in plan.repack)):
+            packer.add_sealed(blob, sealed)
+            done += blob.length
             lock.refresh()
             if on_progress is not None:
                 on_progress(Progress(phase="packs", bytes=done, bytes_total=total))
@@ -328,7 +396,7 @@ def _write_index(repository: Repository, plan: _Plan, new: Mapping[bytes, Listed
         listed.update(packs)
         if sum(keep[pack].count for pack in packs) < INDEX_BLOBS // 2:
             small[file_id] = packs
-    if small and (new or old or len(small) > _MAX_SMALL):
+    if small and (new or old or len(small) > _MAX_SMALL_INDEXES):
         old += small
         listed.difference_update(*small.values())
     save_index(repository, [*((pack, entry) for pack, entry in keep.items() if pack not in listed), *new.items()])

@@ -200,13 +200,14 @@ class _Repair:
 
         packer = Packer(self._repository.files, self._repository.crypter, DEFAULT_LEVEL, on_stored)
         try:
-            for pack, blobs in damaged.items():
-                wanted = [blob for blob in blobs if (blob.type, blob.id) in missing]
-                for blob, sealed in read_sealed(self._repository, pack, wanted):
-                    if (blob.type, blob.id) in missing:
-                        missing.remove((blob.type, blob.id))
-                        packer.add_sealed(blob, sealed)
-                        self.saved_blobs += 1
+            wanted = (
+                (pack, [blob for blob in blobs if (blob.type, blob.id) in missing]) for pack, blobs in damaged.items()
+            )
+            for blob, sealed in read_sealed(self._repository, wanted):
+                if (blob.type, blob.id) in missing:
+                    missing.remove((blob.type, blob.id))
+                    packer.add_sealed(blob, sealed)
+                    self.saved_blobs += 1
                 self._lock.refresh()
             packer.flush()
         finally:
