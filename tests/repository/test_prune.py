@@ -8,9 +8,11 @@ import pytest
 
 from jetcore.errors import CorruptRepositoryError, DestinationError, RepositoryLockedError
 from jetcore.repository import Repository
-from jetcore.repository.files import Kind
+from jetcore.repository.blob import BlobType, blob_id
+from jetcore.repository.files import Kind, pack_name
 from jetcore.repository.inventory import stored_packs, take_inventory
 from jetcore.repository.prune import prune
+from jetcore.repository.repair import repair
 from jetcore.testing.memory import MemoryDestination
 
 KILO = {b"%d" % number: os.urandom(1000) for number in range(20)}
@@ -155,6 +157,32 @@ def test_a_damaged_blob_is_not_copied(in_memory, memory, save):
         prune(in_memory)
 
     assert before.items() <= memory.objects.items()
+
+
+@pytest.mark.parametrize("damaged", [0, 1] * 5)
+def test_a_damaged_twin(in_memory, memory, save, contents, damaged):
+    """Of a blob that lies in two packs the right copy is not removed for the sake of a damaged one."""
+    twin = blob_id(b"twin" * 100)
+    for extra in ({b"extra": os.urandom(1000)}, {}):
+        with in_memory.writer() as writer:
+            in_memory.stored_index.index.drop(twin, BlobType.DATA)
+            snapshot = save(writer, {b"twin": b"twin" * 100, b"common": KILO[b"1"]} | extra)
+    listed = take_inventory(in_memory).listed
+    places = sorted((pack, blob.offset) for pack in listed for blob in listed[pack].blobs() if blob.id == twin)
+    assert len(places) == 2
+    pack, offset = places[damaged]
+    name = in_memory.files.path(pack_name(pack))
+    memory.objects[name] = memory.objects[name][: offset + 20] + b"xx" + memory.objects[name][offset + 22 :]
+    before = dict(memory.objects)
+
+    try:
+        prune(in_memory)
+    except CorruptRepositoryError:
+        assert memory.objects == before
+    assert contents(in_memory, in_memory.snapshot(snapshot))[b"twin"] == b"twin" * 100
+    repair(in_memory, read_data=True)
+    prune(in_memory)
+    assert contents(in_memory, in_memory.snapshot(snapshot))[b"twin"] == b"twin" * 100
 
 
 def test_it_wants_to_be_alone(in_memory, save):
