@@ -168,21 +168,31 @@ class Command(click.Command):
 
     def __init__(self, *words: Any, **options: Any) -> None:
         super().__init__(*words, **options)
-        self.params.append(
-            click.Option(
-                ["--json", "as_json"],
-                is_flag=True,
-                expose_value=False,
-                callback=_switch_to_json,
-                help="Print JSON instead of text.",
-            )
-        )
+        self.params.append(_json_option())
 
 
 class Group(click.Group):
     """A group whose commands take ``--json``."""
 
     command_class = Command
+
+
+class Noun(Group):
+    """A group that does something itself, when it is called without one of its commands; it takes ``--json``, too."""
+
+    def __init__(self, *words: Any, **options: Any) -> None:
+        super().__init__(*words, **options | {"invoke_without_command": True})
+        self.params.append(_json_option())
+
+
+def _json_option() -> click.Option:
+    return click.Option(
+        ["--json", "as_json"],
+        is_flag=True,
+        expose_value=False,
+        callback=_switch_to_json,
+        help="Print JSON instead of text.",
+    )
 
 
 def _switch_to_json(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
@@ -198,4 +208,4 @@ def pass_session(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 #: Kept here so that commands need not know how progress is made.
-__all__ = ["Command", "Group", "Progress", "Session", "pass_session", "printable", "size_text", "time_text"]
+__all__ = ["Command", "Group", "Noun", "Progress", "Session", "pass_session", "printable", "size_text", "time_text"]

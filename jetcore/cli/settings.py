@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import getpass
+import sys
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 
-from jetcore.cli.session import Group, Session, pass_session
+from jetcore.cli.objects import text_of
+from jetcore.cli.session import Group, Session, pass_session, printable, time_text
 from jetcore.core import Core
-from jetcore.errors import BadInputError
-from jetcore.settings.field import fields_of
+from jetcore.errors import BadInputError, SettingsError
+from jetcore.settings.field import FieldInfo, fields_of, nearest, shown
+from jetcore.settings.transfer import read_toml, to_toml
+from jetcore.state.rules import Fault
+from jetcore.state.settings import Change, Edit, assigning, setting_values, unsetting
+
+#: Stands for a secret that is to be asked for, or read from the standard input.
+_ASK = "-"
+_LARGEST_FILE = 4 << 20
 
 
 @click.group(cls=Group)
@@ -28,7 +37,10 @@ def show(session: Session, section: str | None) -> None:
     with session.open() as core:
         names = [_known(core, section)] if section else sorted(core.sections())
         found = {name: core.settings.load(name, core.sections()[name]) for name in names}
-    session.show(found, lambda: "\n".join(line for name, values in found.items() for line in _lines(name, values)))
+    session.show(
+        {name: _values(values) for name, values in found.items()},
+        lambda: "\n".join(line for name, values in found.items() for line in _lines(name, values)),
+    )
 
 
 @settings.command()
@@ -37,64 +49,176 @@ def show(session: Session, section: str | None) -> None:
 def get(session: Session, name: str) -> None:
     """Print one setting."""
     with session.open() as core:
-        section, field = _split(core, name)
+        section, field, _ = _split(core, name)
         value = getattr(core.settings.load(section, core.sections()[section]), field)
-    session.show(value, _text(value))
+    session.show(value, text_of(value))
 
 
 @settings.command("set")
 @click.argument("assignments", metavar="SECTION.FIELD=VALUE...", nargs=-1, required=True)
 @pass_session
 def set_(session: Session, assignments: Sequence[str]) -> None:
-    """Change settings of a section, all of them or none."""
+    """Change settings, all of them or none.
+
+    A secret is not typed here, where every user of this server can see it: write SECTION.FIELD=- and type it when asked
+    for, or hand it over on the standard input, a line for each.
+    """
     with session.open() as core:
         by_section: defaultdict[str, list[str]] = defaultdict(list)
         for assignment in assignments:
             name, equals, text = assignment.partition("=")
             if not equals:
-                raise BadInputError(f"{name!r} is no assignment", hint="write SECTION.FIELD=VALUE")
-            section, field = _split(core, name)
-            by_section[section].append(f"{field}={text}")
-        if len(by_section) > 1:
-            raise BadInputError("settings of one section at a time", hint="so that all of them change or none")
-        changed = {
-            section: core.settings.assign(section, core.sections()[section], words, who=getpass.getuser())
-            for section, words in by_section.items()
-        }
-    session.show(changed, "")
+                raise BadInputError(f"{shown(name)!r} is no assignment", hint="write SECTION.FIELD=VALUE")
+            section, field, info = _split(core, name)
+            by_section[section].append(f"{field}={_secret(name, text) if info.secret else text}")
+        kinds = core.sections()
+        _change(
+            session, core, {section: assigning(section, kinds[section], words) for section, words in by_section.items()}
+        )
 
 
-def _split(core: Core, name: str) -> tuple[str, str]:
+@settings.command()
+@click.argument("names", metavar="SECTION[.FIELD]...", nargs=-1, required=True)
+@pass_session
+def unset(session: Session, names: Sequence[str]) -> None:
+    """Give settings their defaults back, all of them or none; those of a whole section if no field is named."""
+    with session.open() as core:
+        kinds = core.sections()
+        whole = [_known(core, name) for name in names if "." not in name]
+        by_section: defaultdict[str, list[str]] = defaultdict(list)
+        for name in names:
+            section, dot, field = name.partition(".")
+            if dot:
+                by_section[_known(core, section)].append(field)
+        if whole and by_section:
+            raise BadInputError("whole sections and single settings at once", hint="name either the one or the other")
+        for section in whole:
+            core.settings.reset(section, kinds[section], who=getpass.getuser())
+        edits = {section: unsetting(section, kinds[section], fields) for section, fields in by_section.items()}
+        _change(session, core, edits)
+
+
+@settings.command()
+@click.argument("section", required=False)
+@pass_session
+def check(session: Session, section: str | None) -> None:
+    """Look at all settings again: disks, programs, jobs and the panel can have changed since they were set."""
+    with session.open() as core:
+        names = [_known(core, section)] if section else sorted(core.sections())
+        found = [finding for name in names for finding in core.settings.look(name, core.sections()[name])]
+    faults = [finding.text for finding in found if isinstance(finding, Fault)]
+    notes = [finding.text for finding in found if not isinstance(finding, Fault)]
+    session.show({"faults": faults, "notes": notes}, lambda: printable("\n".join(notes)))
+    if faults:
+        raise SettingsError("\n".join(faults))
+
+
+@settings.command()
+@click.argument("section", required=False)
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1), help="How many changes.")
+@pass_session
+def history(session: Session, section: str | None, *, limit: int) -> None:
+    """Show who changed what and when, the newest change first; of a secret only that it changed."""
+    with session.open() as core:
+        changes = core.settings.history(section, limit=limit)
+    session.table(
+        changes,
+        {
+            "WHEN": lambda change: time_text(change.changed),
+            "WHO": lambda change: change.changed_by,
+            "SECTION": lambda change: change.section,
+            "VERSION": lambda change: str(change.version),
+            "CHANGES": _changes,
+        },
+        empty="No setting was ever changed.",
+    )
+
+
+@settings.command()
+@click.argument("sections", nargs=-1)
+@click.option(
+    "--sealed", is_flag=True, help="With the secrets, sealed: only a jetcore with this master key reads them."
+)
+@pass_session
+def export(session: Session, sections: Sequence[str], *, sealed: bool) -> None:
+    """Print the settings of sections, or of all, as TOML; without secrets unless they are asked for."""
+    with session.open() as core:
+        names = [_known(core, section) for section in sections] or sorted(core.sections())
+        documents = {name: core.settings.document(name, core.sections()[name], sealed=sealed) for name in names}
+    session.show(documents, lambda: to_toml(documents).rstrip("\n"))
+
+
+@settings.command("import")
+@click.argument("file", type=click.File("rb"), default="-")
+@pass_session
+def import_(session: Session, file: BinaryIO) -> None:
+    """Change the settings that stand in a TOML file, or on the standard input, all of them or none."""
+    documents = read_toml(file.read(_LARGEST_FILE + 1), limit=_LARGEST_FILE)
+    with session.open() as core:
+        kinds = core.sections()
+        _change(
+            session,
+            core,
+            {
+                _known(core, name): setting_values(name, kinds[name], core.settings.opened(name, kinds[name], document))
+                for name, document in documents.items()
+            },
+        )
+
+
+def _change(session: Session, core: Core, edits: Mapping[str, Edit]) -> None:
+    changed = core.settings.change(edits, who=getpass.getuser())
+    session.show({name: _values(values) for name, values in changed.settings.items()}, "")
+    for note in changed.notes:
+        session.note(f"jetcore: {note}")
+
+
+def _secret(name: str, text: str) -> str:
+    """Return a secret that was asked for; an empty one takes it away and may be typed."""
+    if not text:
+        return ""
+    if text != _ASK:
+        raise SettingsError(
+            f"{name}: a secret is not typed on the command line, where every user of this server can see it",
+            hint=f"write {name}=- and type it when asked for, or pipe it in; and choose another one, this one was seen",
+        )
+    if sys.stdin.isatty():
+        return getpass.getpass(f"{name}: ")
+    line = sys.stdin.readline()
+    if not line:
+        raise SettingsError(f"{name}: no secret on the standard input")
+    return line.rstrip("\n")
+
+
+def _split(core: Core, name: str) -> tuple[str, str, FieldInfo]:
     section, dot, field = name.partition(".")
     if not dot:
-        raise BadInputError(f"{name!r} names no setting", hint="write SECTION.FIELD")
-    fields = [attribute.name for attribute, _ in fields_of(core.sections()[_known(core, section)])]
+        raise BadInputError(f"{shown(name)!r} names no setting", hint="write SECTION.FIELD")
+    fields = {attribute.name: info for attribute, info in fields_of(core.sections()[_known(core, section)])}
     if field not in fields:
-        raise BadInputError(f"section {section} has no setting {field!r}", hint=f"it has {', '.join(fields)}")
-    return section, field
+        hint = nearest(field, fields) or f"it has {', '.join(fields)}"
+        raise BadInputError(f"section {section} has no setting {shown(field)!r}", hint=hint)
+    return section, field, fields[field]
 
 
 def _known(core: Core, section: str) -> str:
     names = sorted(core.sections())
     if section not in names:
-        raise BadInputError(f"there is no section {section!r}", hint=f"there are {', '.join(names)}")
+        hint = nearest(section, names) or f"there are {', '.join(names)}"
+        raise BadInputError(f"there is no section {shown(section)!r}", hint=hint)
     return section
 
 
+def _values(values: Any) -> dict[str, Any]:
+    return {attribute.name: getattr(values, attribute.name) for attribute, _ in fields_of(type(values))}
+
+
 def _lines(section: str, values: Any) -> Sequence[str]:
-    return [
-        f"{section}.{attribute.name} = {_text(getattr(values, attribute.name))}"
-        for attribute, _ in fields_of(type(values))
-    ]
+    return [f"{section}.{name} = {text_of(value)}" for name, value in _values(values).items()]
 
 
-def _text(value: object) -> str:
-    if value is None:
-        return "unlimited"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, tuple):
-        return ",".join(map(str, value))
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key}={item}" for key, item in value.items())
-    return str(value)
+def _changes(change: Change) -> str:
+    return ", ".join(
+        f"{name} changed" if before is None and after is None else f"{name}: {text_of(before)} -> {text_of(after)}"
+        for name, (before, after) in change.fields.items()
+    )

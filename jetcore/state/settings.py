@@ -19,6 +19,7 @@ from jetcore.settings.binaries import Binaries, program_if_any
 from jetcore.settings.convert import build, check, from_document, plain, resealed, to_document, values_of
 from jetcore.settings.field import default_of, fields_of, nearest, shared_of, shown
 from jetcore.settings.secret import MasterKey
+from jetcore.settings.transfer import exported, imported
 from jetcore.settings.upgrade import format_of
 from jetcore.state import tables
 from jetcore.state.engine import reading, writing
@@ -167,6 +168,22 @@ class SettingsStore:
             connection.execute(update(_table).where(_table.c.section == section).values(**new))
             changes = dict.fromkeys([attribute.name for attribute, _ in fields_of(kind)], CHANGED)
             connection.execute(insert(_history).values(section=section, changes=changes, **facts))
+
+    def document(self, section: str, kind: type[Any], *, sealed: bool) -> dict[str, Any]:
+        """Return the settings of *section* as they are exported, defaults included.
+
+        :param sealed: Whether its secrets are among them, sealed.
+        :raises SettingsError: What is stored does not fit the class.
+        """
+        settings, _ = self.load_version(section, kind)
+        return exported(kind, to_document(settings, self._key, section), sealed=sealed)
+
+    def opened(self, section: str, kind: type[Any], document: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the values of a document that was exported or written by hand, for :func:`setting_values`.
+
+        :raises MasterKeyError: A sealed secret in it does not open.
+        """
+        return imported(kind, document, self._key, section)
 
     def look(self, section: str, kind: type[Any]) -> list[Finding]:
         """Return what there is to say about a section as it is stored: faults and notes."""
