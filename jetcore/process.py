@@ -22,9 +22,9 @@ def can_fork() -> bool:
 def keep_freed_memory() -> None:
     """Have the C library keep what is freed for the next use, instead of giving it back to the system each time.
 
-    A backup frees and asks for buffers of many kilobytes without end; getting fresh pages for each of them takes a tenth
-    of its time. Concerns the whole process, so only programs call it that are ours. Does nothing where the C library
-    knows no such thing.
+    A backup frees and asks for buffers of many kilobytes without end; getting fresh pages for each of them takes a
+    tenth of its time. This concerns the whole process, so only programs of our own call it. It does nothing where the
+    C library knows no such thing.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

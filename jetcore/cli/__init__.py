@@ -79,7 +79,7 @@ def root(ctx: click.Context, home: str | None, *, as_json: bool, debug: bool) ->
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and leave the process with the exit status of the error tree."""
-    signal.signal(signal.SIGTERM, _terminated)
+    signal.signal(signal.SIGTERM, terminated)
     # What is imported from here on lives as long as the process; looking through it for garbage takes a tenth of the
     # start. It is switched on again when the command begins its work.
     gc.disable()
@@ -116,5 +116,6 @@ def _usage_error(error: click.ClickException) -> BadInputError:
     return BadInputError(printable(error.format_message()).rstrip("."), hint=hint)
 
 
-def _terminated(_signal: int, _frame: FrameType | None) -> None:
+def terminated(_signal: int, _frame: FrameType | None) -> None:
+    """Handle SIGTERM like Ctrl-C: what was begun is left in order."""
     raise KeyboardInterrupt
