@@ -46,6 +46,10 @@ class Tool(abc.ABC):
     def restore(self, target: Path) -> Sequence[Command]:
         """Return what restores the last backup of all accounts below *target*, an empty directory."""
 
+    def command(self, *words: str) -> Command:
+        """Return a command of the program on its store."""
+        raise NotImplementedError(f"{self.name} has no store to be asked")
+
     def stored(self) -> int:
         """Return the bytes that the backups take up."""
         return stored_bytes(self.store)
@@ -78,6 +82,9 @@ class Jetcore(Tool):
     def restore(self, target: Path) -> Sequence[Command]:
         return [self._jetcore("restore", name, "--to", str(target / name)) for name in self.accounts.names]
 
+    def command(self, *words: str) -> Command:
+        return self._jetcore(*words)
+
     def _jetcore(self, *words: str) -> Command:
         return Command([_JETCORE, "--home", self.store, *words])
 
@@ -97,6 +104,9 @@ class Restic(Tool):
 
     def restore(self, target: Path) -> Sequence[Command]:
         return [self._restic(self.store, "restore", "--quiet", "latest", "--target", target)]
+
+    def command(self, *words: str) -> Command:
+        return self._restic(self.store, *words)
 
     def _restic(self, repository: Path, *words: str | Path) -> Command:
         environment = {"RESTIC_CACHE_DIR": str(self.folder / "cache")}
