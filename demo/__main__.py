@@ -96,7 +96,8 @@ def run(server: Server, jetcore: Jetcore) -> bool:
     with step("jetcore init"):
         show(jetcore("init"))
         jetcore("settings", "set", f"panel_linux.root={server.root}")
-        jetcore("settings", "set", f"dump_mysql.socket={server.mariadb.socket}", "dump_mysql.user=root")
+        jetcore("settings", "set", "panel.mysql_enabled=yes", "panel.mysql_user=root")
+        jetcore("settings", "set", f"panel.mysql_host={server.mariadb.socket}")
     with step("jetcore backup --all: the first time"):
         show(jetcore("backup", "--all"))
     first = Facts.of(server, alice)

@@ -99,7 +99,7 @@ class Panel(abc.ABC):
         return None
 
     def database_auth(self, engine: str) -> DatabaseAuth | None:
-        """Return how the panel reaches its server of *engine*, or None to use the engine's own settings."""
+        """Return how the panel reaches its server of *engine*, or None to go by the panel settings."""
         return None
 
     def packages(self) -> Sequence[str]:
@@ -163,7 +163,8 @@ class DumpStream(abc.ABC):
 class DumpEngine(abc.ABC):
     """A kind of database server that jetcore can dump and restore.
 
-    Built with ``settings`` (an instance of :attr:`Settings`) and ``auth`` (what the panel says of the server, or None).
+    Built with ``settings`` (an instance of :attr:`Settings`) and ``auth``: how the server is reached, from the panel or
+    else from the panel settings, or None to leave it to the client programs.
     Building one opens no connection.
     """
 

@@ -35,10 +35,9 @@ def server(tmp_path: Path) -> Iterator[MariaDB]:
         mariadb.run("CREATE DATABASE alice_shop; USE alice_shop; CREATE TABLE cakes (name TEXT)")
         mariadb.run("INSERT INTO cakes VALUES ('Sacher')", "alice_shop")
         jetcore = [Path(sys.executable).with_name("jetcore"), "--home", tmp_path / "jetcore"]
-        settings = [f"panel_linux.root={root}", f"dump_mysql.socket={mariadb.socket}", "dump_mysql.user=root"]
+        mysql = ["panel.mysql_enabled=yes", f"panel.mysql_host={mariadb.socket}", "panel.mysql_user=root"]
         subprocess.run([*jetcore, "init"], check=True)
-        for setting in settings:
-            subprocess.run([*jetcore, "settings", "set", setting], check=True)
+        subprocess.run([*jetcore, "settings", "set", f"panel_linux.root={root}", *mysql], check=True)
         yield mariadb
 
 

@@ -33,9 +33,7 @@ def export(session: Session) -> None:
     """Print the master key, to be kept in a safe place outside this server."""
     text = export_key(home=session.home).reveal()
     session.show({"master_key": text}, text)
-    session.note(
-        "jetcore: whoever has this key and the state database can read every backup; keep it where only you can"
-    )
+    session.note("whoever has this key and the state database can read every backup; keep it where only you can")
 
 
 @key.command("import")
@@ -46,7 +44,7 @@ def import_(session: Session, file: TextIO) -> None:
     info, kept = import_key(Secret(file.read(_LONGEST)), home=session.home)
     session.show(info, f"{info.path}: master key {info.id}")
     if kept is not None:
-        session.note(f"jetcore: the key that was there before is kept in {kept}")
+        session.note(f"the key that was there before is kept in {kept}")
 
 
 @key.command()
@@ -55,8 +53,6 @@ def rotate(session: Session) -> None:
     """Seal everything anew with a new master key. Can be interrupted at any time."""
     done = rotate_key(home=session.home)
     session.show(done, f"The master key is now {done.id} instead of {done.former_id}.")
-    session.note("jetcore: keep what `jetcore key export` prints elsewhere; the copy of the former key no longer helps")
-    session.note(
-        f"jetcore: older copies of the state database still need the former key, which is kept in {done.former}"
-    )
-    session.note("jetcore: processes of jetcore that are running now have to be started again")
+    session.note("keep what `jetcore key export` prints elsewhere; the copy of the former key no longer helps")
+    session.note(f"older copies of the state database still need the former key, which is kept in {done.former}")
+    session.note("processes of jetcore that are running now have to be started again")

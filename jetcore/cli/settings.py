@@ -170,7 +170,7 @@ def _change(session: Session, core: Core, edits: Mapping[str, Edit]) -> None:
     changed = core.settings.change(edits, who=getpass.getuser())
     session.show({name: _values(values) for name, values in changed.settings.items()}, "")
     for note in changed.notes:
-        session.note(f"jetcore: {note}")
+        session.note(f"{note}")
 
 
 def _secret(name: str, text: str) -> str:

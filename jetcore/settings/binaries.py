@@ -93,6 +93,7 @@ _NAMES = {"mysql": ("mariadb", "mysql"), "mysqldump": ("mariadb-dump", "mysqldum
 _MORE_PATHS = ("/usr/local/bin", "/usr/bin", "/bin", "/usr/local/mysql/bin")
 #: Seconds that a program may take to say its version.
 _PATIENCE = 20
+_LONGEST_VERSION = 200
 
 
 def find_program(binaries: Binaries, name: str, *, search: str | None = None) -> Path:
@@ -154,9 +155,9 @@ def version_of(program: Path, name: str) -> str:
     if done.returncode != 0 or not answer:
         raise SettingsError(
             f"{where}: {program} does not answer to --version: it ended with status {done.returncode} "
-            f"and said {shown(answer, quote=True)}"
+            f"and said {shown(answer, quote=True, limit=_LONGEST_VERSION)}"
         )
-    return shown(answer)
+    return shown(answer, limit=_LONGEST_VERSION)
 
 
 def _check(where: str, path: Path) -> None:

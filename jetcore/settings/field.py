@@ -152,13 +152,13 @@ def default_of(attribute: attrs.Attribute[Any]) -> Any:
     return attribute.default if factory is None else factory()
 
 
-def shown(value: Any, *, quote: bool = False) -> str:
+def shown(value: Any, *, quote: bool = False, limit: int = _LONGEST_SHOWN) -> str:
     """Return *value* for a message: cut to a reasonable length, and without anything that a terminal would obey."""
     match value:
         case Path():
-            return shown(str(value), quote=quote)
-        case str() | bytes() if len(value) > _LONGEST_SHOWN:
-            return f"{value[:_LONGEST_SHOWN]!r}… of {len(value)} characters"
+            return shown(str(value), quote=quote, limit=limit)
+        case str() | bytes() if len(value) > limit:
+            return f"{value[:limit]!r}… of {len(value)} characters"
         case str() if not quote and value.isprintable():
             return value
         case list() | tuple():

@@ -81,7 +81,7 @@ class PanelSettings:
     mysql_host: str = setting(
         default="localhost",
         title="MySQL Authentication: Hostname",
-        help="Name or address of the MySQL server.",
+        help="Name or address of the MySQL server, or the path of its Unix socket.",
         panels=("linux",),
         unit="characters",
         maximum=255,
@@ -120,7 +120,7 @@ class PanelSettings:
     pg_host: str = setting(
         default="localhost",
         title="PostgreSQL Authentication: Hostname",
-        help="Name or address of the PostgreSQL server.",
+        help="Name or address of the PostgreSQL server, or the path of its Unix socket.",
         panels=("linux",),
         unit="characters",
         maximum=255,
@@ -159,7 +159,7 @@ class PanelSettings:
     mongodb_host: str = setting(
         default="localhost",
         title="MongoDB Authentication: Hostname",
-        help="Name or address of the MongoDB server.",
+        help="Name or address of the MongoDB server, or the path of its Unix socket.",
         panels=("linux",),
         unit="characters",
         maximum=255,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import subprocess
 from pathlib import Path
+
+import pytest
 
 from jetcore.testing.mariadb import MariaDB
 from jetcore.testing.trees import fingerprint, make_tree_with_everything
@@ -44,7 +47,7 @@ def test_a_lost_login_comes_back_with_its_crontab(server: Server, alice: Path) -
 def test_a_lost_database_comes_back_with_its_user(server: Server, alice: Path, mariadb: MariaDB) -> None:
     """Tables, password hash and grants are what they were."""
     server.ok("plugins", "enable", "dump_mysql")
-    server.ok("settings", "set", f"dump_mysql.socket={mariadb.socket}")
+    server.ok("settings", "set", "panel.mysql_enabled=yes", f"panel.mysql_host={mariadb.socket}")
     mariadb.run(
         "CREATE DATABASE alice_shop; CREATE TABLE alice_shop.t (id INT PRIMARY KEY, v BLOB);"
         "INSERT INTO alice_shop.t VALUES (1, x'00ff27'), (2, NULL);"
@@ -66,12 +69,13 @@ def test_a_lost_database_comes_back_with_its_user(server: Server, alice: Path, m
 
 
 def test_a_database_server_that_refuses_us_makes_the_point_partial(
-    server: Server, alice: Path, mariadb: MariaDB
+    server: Server, alice: Path, mariadb: MariaDB, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A wrong password is said, the home is saved, and the point is not called complete."""
     server.ok("plugins", "enable", "dump_mysql")
-    server.ok("settings", "set", f"dump_mysql.socket={mariadb.socket}")
-    server.ok("settings", "set", "dump_mysql.user=nobody_here", "dump_mysql.password=swordfish")
+    server.ok("settings", "set", "panel.mysql_enabled=yes", f"panel.mysql_host={mariadb.socket}")
+    monkeypatch.setattr("sys.stdin", io.StringIO("swordfish\n"))
+    server.ok("settings", "set", "panel.mysql_user=nobody_here", "panel.mysql_password=-")
 
     said = server("backup", "alice")
 

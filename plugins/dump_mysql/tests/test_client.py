@@ -49,11 +49,11 @@ def test_any_user_works(server: MariaDB, user: str) -> None:
 
 
 def test_settings_reach_the_server_over_tcp(server: MariaDB) -> None:
-    """Host, port, user and password of the settings count when the panel says nothing."""
+    """Host, port, user and password are used when the server is not on this machine."""
     server.run("CREATE USER far@'127.0.0.1' IDENTIFIED BY 'x'; GRANT SELECT ON *.* TO far@'127.0.0.1'")
-    settings = MysqlSettings(host="127.0.0.1", port=server.port, user="far", password=Secret("x"))
+    auth = DatabaseAuth(host="127.0.0.1", port=server.port, user="far", password=Secret("x"))
 
-    assert MysqlEngine(settings, None).databases() == []
+    assert MysqlEngine(MysqlSettings(), auth).databases() == []
 
 
 def test_option_files_of_the_machine_do_not_count(
@@ -77,7 +77,7 @@ def test_own_option_file_counts_without_a_user(
     (tmp_path / ".my.cnf").write_text("[client]\nuser=own\npassword=x\n")
     monkeypatch.setenv("HOME", str(tmp_path))
 
-    assert MysqlEngine(MysqlSettings(socket=str(server.socket)), None).databases() == []
+    assert MysqlEngine(MysqlSettings(), DatabaseAuth(socket=str(server.socket))).databases() == []
 
 
 def test_wrong_password_is_one_clear_line(server: MariaDB) -> None:
@@ -90,7 +90,7 @@ def test_wrong_password_is_one_clear_line(server: MariaDB) -> None:
         with pytest.raises(DumpError, match="Access denied for user 'root'") as caught:
             question()
         assert_clear(caught.value)
-        assert "password in the mysql settings" in caught.value.hint
+        assert "password of MySQL in the panel settings" in caught.value.hint
         assert "geheim" not in str(caught.value)
 
 
@@ -100,7 +100,7 @@ def test_impossible_password_is_one_clear_line(server: MariaDB) -> None:
         MysqlSettings(), DatabaseAuth(socket=str(server.socket), user="root", password=Secret("x" * 5000))
     )
 
-    with pytest.raises(DumpError, match="the password in the mysql settings is too long"):
+    with pytest.raises(DumpError, match="the password of MySQL in the panel settings is too long"):
         engine.databases()
 
 
@@ -115,7 +115,7 @@ def test_wrong_binary_is_one_clear_line(server: MariaDB, tmp_path: Path, field: 
         program.write_bytes(b"\x00\x01\x02")
         program.chmod(0o600 if kind == "not executable" else 0o700)
     server.run("CREATE DATABASE shop")
-    engine = MysqlEngine(MysqlSettings(**{field: str(program)}), server.auth)
+    engine = MysqlEngine(MysqlSettings(**{field: program}), server.auth)
 
     with pytest.raises(DumpError, match="program") as caught:
         engine.dump("shop")
@@ -130,7 +130,7 @@ def test_engine_is_left_out_where_there_is_none(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr("jetcore_dump_mysql.client._MORE_PATHS", ())
 
     assert not MysqlEngine(MysqlSettings(), None).available()
-    assert MysqlEngine(MysqlSettings(host="db.example"), None).available()
+    assert MysqlEngine(MysqlSettings(), DatabaseAuth(host="db.example")).available()
 
 
 def test_another_kind_of_program_is_told_apart(server: MariaDB, script: Callable[[str], str]) -> None:

@@ -295,12 +295,8 @@ def test_settings_reach_the_dump_program(server: MariaDB, script: Callable[[str]
     """The settings of the settings page do what they say."""
     server.run("CREATE DATABASE shop")
     program = script(f'{VERSION}echo "$@"; echo; echo "-- Dump completed"')
-    plain = read_dump(
-        MysqlEngine(MysqlSettings(mysqldump=program, max_allowed_packet_mb=0, force=False), server.auth), "shop"
-    )
-    other = read_dump(
-        MysqlEngine(MysqlSettings(mysqldump=program, max_allowed_packet_mb=64, opt=False), server.auth), "shop"
-    )
+    plain = read_dump(MysqlEngine(MysqlSettings(mysqldump=program, max_packet=0, force=False), server.auth), "shop")
+    other = read_dump(MysqlEngine(MysqlSettings(mysqldump=program, max_packet=64, opt=False), server.auth), "shop")
 
     assert b"--max-allowed-packet" not in plain
     assert b"--force" not in plain

@@ -8,6 +8,7 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from pathlib import Path
 
 import attrs
 
@@ -31,16 +32,16 @@ _DUMP_ERROR = re.compile(r"[Ee]rror:? (\d{3,5})\b|\((\d{3,5})\)\s*$|\berrno:? (\
 _NOISE = re.compile(r"Deprecated program name|^\S*:? ?\[?warning\b", re.IGNORECASE)
 _HINTS = {
     1040: "raise max_connections of the server, or run fewer backups at once",
-    1044: "grant the user of the mysql settings the privileges that are missing",
-    1045: "check user and password in the mysql settings",
+    1044: "grant the user that is set for MySQL in the panel settings the privileges that are missing",
+    1045: "check user and password of MySQL in the panel settings",
     1153: "raise max_allowed_packet of the server",
     1227: "restore as a user with all privileges",
     1273: "the dump comes from another kind of server, whose collations this one does not know",
     1449: "restore the account's database users first",
-    1698: "check user and password in the mysql settings",
-    2002: "check that the server runs, and host and socket in the mysql settings",
-    2003: "check that the server runs, and host and port in the mysql settings",
-    2005: "check the host in the mysql settings",
+    1698: "check user and password of MySQL in the panel settings",
+    2002: "check that the server runs, and the hostname of MySQL in the panel settings",
+    2003: "check that the server runs, and hostname and port of MySQL in the panel settings",
+    2005: "check the hostname of MySQL in the panel settings",
     2006: "see the server's log; it was restarted, or a row is larger than its max_allowed_packet",
     2013: "see the server's log for why it went away",
 }
@@ -193,13 +194,13 @@ class Client:
         """Return the error for a program that says nothing any more."""
         return ClientError(
             f"{os.path.basename(program)} showed no progress for {self.settings.stall_timeout} seconds",
-            hint="look for locks with SHOW PROCESSLIST, or raise the time in the mysql settings",
+            hint="look for locks with SHOW PROCESSLIST, or raise dump_mysql.stall_timeout",
         )
 
     @property
     def packet(self) -> list[str]:
         """The argument that sets the largest packet, if it is set."""
-        size = self.settings.max_allowed_packet_mb
+        size = self.settings.max_packet
         return [f"--max-allowed-packet={size}M"] if size else []
 
     @property
@@ -285,16 +286,16 @@ def _option(name: str, value: str) -> bytes:
     """Return a line of an option file, quoted as https://dev.mysql.com/doc/refman/8.4/en/option-files.html says."""
     line = f'{name}="{value.translate(_OPTION_ESCAPES)}"'.encode(errors="surrogateescape")
     if b"\0" in line or len(line) > _LONGEST_LINE:
-        raise ClientError(f"the {name} in the mysql settings is too long, or holds a zero byte")
+        raise ClientError(f"the {name} of MySQL in the panel settings is too long, or holds a zero byte")
     return line
 
 
-def _find(configured: str, names: Sequence[str]) -> str:
-    if configured:
+def _find(configured: Path | None, names: Sequence[str]) -> str:
+    if configured is not None:
         if os.path.isfile(configured) and os.access(configured, os.X_OK):
-            return configured
+            return str(configured)
         raise ClientError(
-            f"{configured} is not a program that can be run", hint="correct its location in the mysql settings"
+            f"{configured} is not a program that can be run", hint="correct its location in the binaries settings"
         )
     path = os.pathsep.join([os.environ.get("PATH", os.defpath), *_MORE_PATHS])
     for name in names:
@@ -302,5 +303,5 @@ def _find(configured: str, names: Sequence[str]) -> str:
             return found
     raise ClientError(
         f"neither {' nor '.join(names)} is installed",
-        hint="install the package mariadb-client, or set the location in the mysql settings",
+        hint="install the package mariadb-client, or set the location in the binaries settings",
     )

@@ -37,8 +37,8 @@ _NAMES_SHOWN = 5
 class MysqlEngine(DumpEngine):
     """MySQL and MariaDB, through ``mysqldump``/``mariadb-dump`` and ``mysql``/``mariadb``.
 
-    :param settings: How databases are dumped, and the server unless *auth* says it.
-    :param auth: What the panel says of the server.
+    :param settings: How databases are dumped.
+    :param auth: How the server is reached; None to leave it to the option files of the client programs.
     """
 
     name: ClassVar[str] = "mysql"
@@ -46,7 +46,7 @@ class MysqlEngine(DumpEngine):
     suffix: ClassVar[str] = "sql"
 
     def __init__(self, settings: MysqlSettings, auth: DatabaseAuth | None) -> None:
-        self._client = Client(settings, settings.auth if auth is None else auth)
+        self._client = Client(settings, auth or DatabaseAuth())
 
     def available(self) -> bool:
         auth = self._client.auth
