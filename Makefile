@@ -5,12 +5,13 @@ PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench packages clean
+.PHONY: help setup demo test soak lint bench packages clean
 
 help:
 	@echo 'make setup   a virtual environment in .venv with jetcore, its plugins and all tools'
 	@echo 'make demo    back up, destroy and restore two accounts, and compare'
 	@echo 'make test    run the tests                          (ARGS="-k reader")'
+	@echo 'make soak    kill, fault and random tests for hours   (ROUNDS=5000)'
 	@echo 'make lint    ruff, mypy --strict and the import rules'
 	@echo 'make bench   compare with restic, borg, tar, rsync  (ACCOUNTS=6 SIZE=1 ROUNDS=3)'
 	@echo 'make clean   remove what these have made'
@@ -34,6 +35,9 @@ demo: setup
 
 test: setup
 	@$(BIN)/python -m pytest -q $(ARGS)
+
+soak: setup
+	@SOAK=$(or $(ROUNDS),5000) $(BIN)/python -m pytest -q tests/faults $(ARGS)
 
 lint: $(READY)
 	@$(BIN)/ruff check --quiet --output-format=concise .
