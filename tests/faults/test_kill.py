@@ -1,4 +1,4 @@
-"""Backups that are killed at any moment. ``make soak`` runs thousands of rounds: ``SOAK`` says how many."""
+"""Backups and prunes that are killed at any moment. ``make soak`` runs thousands of rounds: ``SOAK`` says how many."""
 
 from __future__ import annotations
 
@@ -9,12 +9,18 @@ import random
 import signal
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 
 import attrs
 import pytest
 
 from jetcore.repository import packer, writer
+from jetcore.repository.forget import forget
+from jetcore.repository.prune import prune
+from jetcore.repository.repair import repair
+from jetcore.state import points
+from jetcore.state.engine import writing
 
 ROUNDS = 200
 SEEDS = range(max(1, int(os.environ.get("SOAK", "0")) // ROUNDS))
@@ -32,7 +38,7 @@ def orphans():
 
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.usefixtures("orphans")
-def test_killed_backups(folder, nothing_stored, start, monkeypatch, seed):
+def test_kills(folder, nothing_stored, start, monkeypatch, seed):
     """After each kill every listed point is whole and no process is left; in the end restic finds no error."""
     # Little data makes as many steps as much data does: the second process, several packs, several index files.
     monkeypatch.setattr(writer, "FORK_BYTES", 64 << 10)
@@ -49,16 +55,26 @@ def test_killed_backups(folder, nothing_stored, start, monkeypatch, seed):
         with site.core(place) as core:
             core.backup("alice")
 
+    def tidy_up(forgotten):
+        os.setsid()
+        with site.core(place) as core:
+            repository = core.repository("alice")
+            forget(repository, [forgotten], first=partial(unlist, core))
+            prune(repository)
+            assert not repair(repository).damaged
+
     usual = 0.2
     for number in range(ROUNDS):
         change(home, chance)
         began = time.monotonic()
-        child = start(back_up)
+        listed = sorted(proof.points(place, only_new=True))
+        tidy = len(listed) > 3 and chance.random() < 0.25
+        child = start(partial(tidy_up, chance.choice(listed)) if tidy else back_up)
         status = end(child, chance, usual)
         assert status in (0, signal.SIGKILL, 7 << 8), f"seed {seed}, round {number}: status {status}"
         if status:
             killed += 1
-        else:
+        elif not tidy:
             usual = 0.8 * usual + 0.2 * (time.monotonic() - began)
         assert none_left(child), f"seed {seed}, round {number}: a process is left"
         try:
@@ -72,6 +88,12 @@ def test_killed_backups(folder, nothing_stored, start, monkeypatch, seed):
         last = core.backup("alice")
         assert proof.points(place)[-1] == last.id
         assert "no errors were found" in restic(core, folder)
+
+
+def unlist(core, identity):
+    """Take a point off the list, if the prune that was killed did not do so."""
+    with writing(core._engine) as connection:
+        points.remove(connection, core.point("alice", identity))
 
 
 def change(home: Path, chance: random.Random) -> None:
