@@ -77,8 +77,8 @@ class Inventory:
         return [pack for pack in self.stored if pack not in self.listed]
 
     def is_sound(self, pack: bytes) -> bool:
-        """Say whether a listed pack is stored with the size that it has to have."""
-        return self.stored.get(pack) == self.listed[pack].size
+        """Say whether a pack is listed, and stored with the size that it has to have."""
+        return pack in self.listed and self.stored.get(pack) == self.listed[pack].size
 
 
 def take_inventory(repository: Repository) -> Inventory:

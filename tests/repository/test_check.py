@@ -84,11 +84,12 @@ def test_a_missing_key(filled, memory):
     assert damage(check(filled)) == {"repo/keys/": "there is no key: no password opens the repository"}
 
 
-def test_a_missing_index(filled, memory):
+@pytest.mark.parametrize("read_data", [None, ReadData()])
+def test_a_missing_index(filled, memory, read_data):
     """Blobs that no index knows make the snapshots damaged that need them; their pack is named as unlisted."""
     del memory.objects[named(memory, "index")[0]]
 
-    report = check(filled)
+    report = check(filled, read_data=read_data)
 
     assert 1 <= len(report.damaged_snapshots) <= 2
     assert not report.is_sound
