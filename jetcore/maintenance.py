@@ -30,6 +30,7 @@ from jetcore.repository.prune import PruneReport, prune
 from jetcore.repository.repair import DamagedSnapshot, RepairReport, repair
 from jetcore.repository.stats import Stats, take_stats
 from jetcore.restore.archive import dump
+from jetcore.restore.mount import mount
 from jetcore.state import points
 from jetcore.state.engine import reading, writing
 
@@ -217,6 +218,10 @@ class Maintenance:
     def dump(self, point: str, path: bytes, target: BinaryIO) -> None:
         """Write a file of a restore point to *target*, or a folder as a tar archive."""
         dump(self.repository, self.snapshot(point), path, target)
+
+    def mount(self, directory: Path) -> None:
+        """Show all snapshots as a read-only file system below *directory*, until it is unmounted."""
+        mount(self.repository, directory)
 
     # -----------------------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -224,6 +225,18 @@ def dump(session: Session, name: str, point: str, path: str, *, destination: str
     """Write a file of a restore point to standard output, or a folder as a tar archive."""
     with _maintenance(session, name, destination) as work, open(1, "wb", closefd=False) as standard_output:
         work.dump(point, os.fsencode(path), standard_output)
+
+
+@repository.command()
+@click.argument("name")
+@click.argument("directory", type=click.Path(path_type=Path))
+@_destination
+@pass_session
+def mount(session: Session, name: str, directory: Path, *, destination: str | None) -> None:
+    """Show all restore points as a read-only file system, until it is unmounted or this is stopped."""
+    with _maintenance(session, name, destination) as work:
+        session.note(f"jetcore: {name}: mounted at {directory}; end it with: umount {directory}")
+        work.mount(directory.absolute())
 
 
 @repository.command()

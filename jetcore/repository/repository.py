@@ -19,7 +19,7 @@ from jetcore.errors import (
 from jetcore.model import Secret
 from jetcore.repository.blob import DEFAULT_LEVEL, BlobId, BlobType, blob_id, decompress
 from jetcore.repository.config import VERSION, Config
-from jetcore.repository.crypto import Crypter, MasterKeys, UnsealError
+from jetcore.repository.crypto import OVERHEAD, Crypter, MasterKeys, UnsealError
 from jetcore.repository.files import CONFIG, Files, Kind, pack_name
 from jetcore.repository.index import Location
 from jetcore.repository.keys import add_key, find_keys
@@ -215,6 +215,14 @@ class Repository:
     def has_blob(self, blob: BlobId, kind: BlobType | None = None) -> bool:
         """Say whether a blob, of any kind if none is given, is in the index."""
         return self.stored_index.index.contains(blob, kind)
+
+    def blob_bytes(self, blob: BlobId, kind: BlobType = BlobType.DATA) -> int:
+        """Return how long the contents of a blob are, without reading it.
+
+        :raises CorruptRepositoryError: It is in no index.
+        """
+        location = self._locate(blob, kind)
+        return location.uncompressed_length or location.length - OVERHEAD
 
     def load_blob(self, blob: BlobId, kind: BlobType | None = None) -> bytes:
         """Return the contents of a blob, of any kind if none is given, checked against its id.

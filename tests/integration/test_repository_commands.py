@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import attrs
 import pytest
 
 from jetcore.testing.trees import fingerprint, make_tree_with_everything
@@ -287,3 +288,47 @@ def test_figures(server: Server, points: list[str], place: Path) -> None:
     assert found["stored_files"] == sum(path.is_file() for path in place.rglob("*"))
     assert found["deduplication"] > 2
     assert "deduplication" in server.ok("repository", "stats", "alice").out
+
+
+def test_points_are_mounted(server: Server, alice: Path, points: list[str], tmp_path: Path) -> None:
+    """All points are folders of a read-only file system, with contents and metadata as they were."""
+    make_tree_with_everything(alice / "everything")
+    last = server.ok("backup", "alice", "--json").json[0]["id"]
+    directory = tmp_path / "mounted"
+    directory.mkdir()
+    command = [
+        Path(sys.executable).with_name("jetcore"),
+        "--home",
+        server.home,
+        "repository",
+        "mount",
+        "alice",
+        directory,
+    ]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
+        while not os.path.ismount(directory):
+            assert process.poll() is None, process.stderr.read()
+        try:
+            shown = {path.name.rpartition("-")[2]: path for path in directory.iterdir()}
+            assert shown.keys() == {point[:8] for point in (*points, last)}
+            found = {
+                path: attrs.evolve(mark, link_group=b"")
+                for path, mark in fingerprint(shown[last[:8]] / "homedir").items()
+            }
+            with pytest.raises(OSError, match="Read-only"):
+                (shown[last[:8]] / "new").touch()
+        finally:
+            subprocess.run(["umount", directory], check=True)
+        assert process.wait() == 0
+    assert found == {path: attrs.evolve(mark, link_group=b"") for path, mark in fingerprint(alice).items()}
+    server.ok("repository", "prune", "alice")
+
+
+def test_what_cannot_be_mounted_at(server: Server, points: list[str], tmp_path: Path) -> None:
+    """A directory that is missing or holds something is refused in one line."""
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").touch()
+    for directory in ("missing", "full"):
+        said = server("repository", "mount", "alice", str(tmp_path / directory))
+        assert said.status == 2
+        assert "is no empty directory" in said.err
