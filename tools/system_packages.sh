@@ -20,6 +20,7 @@ need acl setfacl
 need attr setfattr
 need libcap2-bin setcap
 need passwd useradd
+need fuse3 fusermount3
 ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || need postgresql postgres
 
 [ -n "$missing" ] || exit 0
