@@ -51,6 +51,7 @@ from jetcore.hookspecs import hookimpl
 from jetcore.model import (
     Account,
     Alert,
+    BackupEnded,
     Contains,
     Database,
     DatabaseAuth,
@@ -89,6 +90,7 @@ __all__ = [
     "AbortedError",
     "Account",
     "Alert",
+    "BackupEnded",
     "BadInputError",
     "Contains",
     "Core",
