@@ -179,4 +179,4 @@ def _unknown(what: str, name: str, names: Any) -> str:
 def _quoted(text: str) -> str:
     import json  # noqa: PLC0415  # only `jetcore init` with another database needs it
 
-    return json.dumps(text)
+    return json.dumps(text, ensure_ascii=False)

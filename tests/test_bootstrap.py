@@ -47,7 +47,7 @@ def test_the_environment_moves_the_home(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_what_is_saved_is_found_again(tmp_path: Path) -> None:
     """Another database and key file survive in jetcore.toml, which only its owner can read."""
-    odd = 'postgresql://jet:p"a\\ss@db/jetcore'
+    odd = 'postgresql://jet:p"a\\ss😀@db/jetcore'
     Bootstrap(home=tmp_path, database_url=odd, master_key_file=Path("/etc/jetcore/key")).save()
 
     found = Bootstrap.find(home=tmp_path)

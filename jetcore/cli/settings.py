@@ -13,11 +13,13 @@ import click
 from jetcore.cli.objects import text_of
 from jetcore.cli.session import Group, Session, pass_session, printable, time_text
 from jetcore.core import Core
-from jetcore.errors import BadInputError, SettingsError
+from jetcore.errors import BadInputError, JetcoreError, SettingsError
+from jetcore.settings import SECTIONS
 from jetcore.settings.field import FieldInfo, fields_of, nearest, shown
 from jetcore.settings.transfer import read_toml, to_toml
+from jetcore.state.edits import Edit, assigning, setting_values, unsetting
 from jetcore.state.rules import Fault
-from jetcore.state.settings import Change, Edit, assigning, setting_values, unsetting
+from jetcore.state.settings import Change
 
 #: Stands for a secret that is to be asked for, or read from the standard input.
 _ASK = "-"
@@ -35,12 +37,20 @@ def settings() -> None:
 def show(session: Session, section: str | None) -> None:
     """Show the settings of a section, or of all."""
     with session.open() as core:
-        names = [_known(core, section)] if section else sorted(core.sections())
-        found = {name: core.settings.load(name, core.sections()[name]) for name in names}
+        kinds, faults = _kinds(core, [section] if section else [])
+        found = {}
+        for name, kind in kinds.items():
+            try:
+                found[name] = core.settings.load(name, kind)
+            except JetcoreError as error:
+                # One section that somebody spoiled does not hide the others.
+                faults.append(str(error))
     session.show(
         {name: _values(values) for name, values in found.items()},
         lambda: "\n".join(line for name, values in found.items() for line in _lines(name, values)),
     )
+    if faults:
+        raise SettingsError("\n".join(dict.fromkeys(faults)))
 
 
 @settings.command()
@@ -50,7 +60,7 @@ def get(session: Session, name: str) -> None:
     """Print one setting."""
     with session.open() as core:
         section, field, _ = _split(core, name)
-        value = getattr(core.settings.load(section, core.sections()[section]), field)
+        value = getattr(core.settings.load(section, _kind(core, section)), field)
     session.show(value, text_of(value))
 
 
@@ -71,9 +81,10 @@ def set_(session: Session, assignments: Sequence[str]) -> None:
                 raise BadInputError(f"{shown(name)!r} is no assignment", hint="write SECTION.FIELD=VALUE")
             section, field, info = _split(core, name)
             by_section[section].append(f"{field}={_secret(name, text) if info.secret else text}")
-        kinds = core.sections()
         _change(
-            session, core, {section: assigning(section, kinds[section], words) for section, words in by_section.items()}
+            session,
+            core,
+            {section: assigning(section, _kind(core, section), words) for section, words in by_section.items()},
         )
 
 
@@ -83,18 +94,17 @@ def set_(session: Session, assignments: Sequence[str]) -> None:
 def unset(session: Session, names: Sequence[str]) -> None:
     """Give settings their defaults back, all of them or none; those of a whole section if no field is named."""
     with session.open() as core:
-        kinds = core.sections()
-        whole = [_known(core, name) for name in names if "." not in name]
+        whole = [name for name in names if "." not in name]
         by_section: defaultdict[str, list[str]] = defaultdict(list)
         for name in names:
             section, dot, field = name.partition(".")
             if dot:
-                by_section[_known(core, section)].append(field)
+                by_section[section].append(field)
         if whole and by_section:
             raise BadInputError("whole sections and single settings at once", hint="name either the one or the other")
         for section in whole:
-            core.settings.reset(section, kinds[section], who=getpass.getuser())
-        edits = {section: unsetting(section, kinds[section], fields) for section, fields in by_section.items()}
+            core.settings.reset(section, _kind(core, section), who=getpass.getuser())
+        edits = {section: unsetting(section, _kind(core, section), fields) for section, fields in by_section.items()}
         _change(session, core, edits)
 
 
@@ -104,13 +114,13 @@ def unset(session: Session, names: Sequence[str]) -> None:
 def check(session: Session, section: str | None) -> None:
     """Look at all settings again: disks, programs, jobs and the panel can have changed since they were set."""
     with session.open() as core:
-        names = [_known(core, section)] if section else sorted(core.sections())
-        found = [finding for name in names for finding in core.settings.look(name, core.sections()[name])]
-    faults = [finding.text for finding in found if isinstance(finding, Fault)]
+        kinds, faults = _kinds(core, [section] if section else [])
+        found = [finding for name, kind in kinds.items() for finding in core.settings.look(name, kind)]
+    faults += [finding.text for finding in found if isinstance(finding, Fault)]
     notes = [finding.text for finding in found if not isinstance(finding, Fault)]
     session.show({"faults": faults, "notes": notes}, lambda: printable("\n".join(notes)))
     if faults:
-        raise SettingsError("\n".join(faults))
+        raise SettingsError("\n".join(dict.fromkeys(faults)))
 
 
 @settings.command()
@@ -143,8 +153,10 @@ def history(session: Session, section: str | None, *, limit: int) -> None:
 def export(session: Session, sections: Sequence[str], *, sealed: bool) -> None:
     """Print the settings of sections, or of all, as TOML; without secrets unless they are asked for."""
     with session.open() as core:
-        names = [_known(core, section) for section in sections] or sorted(core.sections())
-        documents = {name: core.settings.document(name, core.sections()[name], sealed=sealed) for name in names}
+        kinds, faults = _kinds(core, sections)
+        if faults:
+            raise SettingsError("\n".join(faults))
+        documents = {name: core.settings.document(name, kind, sealed=sealed) for name, kind in kinds.items()}
     session.show(documents, lambda: to_toml(documents).rstrip("\n"))
 
 
@@ -155,13 +167,13 @@ def import_(session: Session, file: BinaryIO) -> None:
     """Change the settings that stand in a TOML file, or on the standard input, all of them or none."""
     documents = read_toml(file.read(_LARGEST_FILE + 1), limit=_LARGEST_FILE)
     with session.open() as core:
-        kinds = core.sections()
+        kinds = {name: _kind(core, name) for name in documents}
         _change(
             session,
             core,
             {
-                _known(core, name): setting_values(name, kinds[name], core.settings.opened(name, kinds[name], document))
-                for name, document in documents.items()
+                name: setting_values(name, kind, core.settings.opened(name, kind, documents[name]))
+                for name, kind in kinds.items()
             },
         )
 
@@ -194,19 +206,31 @@ def _split(core: Core, name: str) -> tuple[str, str, FieldInfo]:
     section, dot, field = name.partition(".")
     if not dot:
         raise BadInputError(f"{shown(name)!r} names no setting", hint="write SECTION.FIELD")
-    fields = {attribute.name: info for attribute, info in fields_of(core.sections()[_known(core, section)])}
+    fields = {attribute.name: info for attribute, info in fields_of(_kind(core, section))}
     if field not in fields:
         hint = nearest(field, fields) or f"it has {', '.join(fields)}"
         raise BadInputError(f"section {section} has no setting {shown(field)!r}", hint=hint)
     return section, field, fields[field]
 
 
-def _known(core: Core, section: str) -> str:
-    names = sorted(core.sections())
-    if section not in names:
+def _kind(core: Core, section: str) -> type[Any]:
+    """Return the class of a section. The plugins are only asked when it is none of jetcore's own."""
+    kind = SECTIONS.get(section) or core.sections().get(section)
+    if kind is None:
+        names = sorted(core.sections())
         hint = nearest(section, names) or f"there are {', '.join(names)}"
         raise BadInputError(f"there is no section {shown(section)!r}", hint=hint)
-    return section
+    return kind
+
+
+def _kinds(core: Core, sections: Sequence[str]) -> tuple[dict[str, type[Any]], list[str]]:
+    """Return the classes of *sections*, of all if it is empty, and what keeps those of plugins from being known."""
+    if sections:
+        return {section: _kind(core, section) for section in sections}, []
+    try:
+        return dict(sorted(core.sections().items())), []
+    except JetcoreError as error:
+        return dict(SECTIONS), [str(error)]
 
 
 def _values(values: Any) -> dict[str, Any]:

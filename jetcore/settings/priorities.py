@@ -28,7 +28,6 @@ def _value(title: str, what: str) -> Any:
         help=f"How soon {what} of these accounts get their turn: the lower, the sooner.",
         minimum=1,
         maximum=999,
-        unit="(lower is sooner)",
     )
 
 

@@ -15,6 +15,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import attrs
+
 from jetcore.model import Secret
 from jetcore.settings import SECTIONS
 from jetcore.settings.conditions import RestoreCondition
@@ -182,6 +184,7 @@ def _shared_fields(tree: ast.Module) -> Iterator[tuple[str, str]]:
 
 
 def _table(kind: type[Any], prefix: str, effects: Mapping[str, Iterable[str]] | None) -> str:
+    attrs.resolve_types(kind)
     heads = ["setting", "on the page", "default", "limits", "what it does"]
     if effects is not None:
         heads.append("takes effect in")

@@ -73,7 +73,11 @@ def _may_be_nothing(kind: Any) -> bool:
 
 
 def _key(name: str) -> str:
-    return name if name.replace("_", "").replace("-", "").isalnum() and name.isascii() else json.dumps(name)
+    return (
+        name
+        if name.replace("_", "").replace("-", "").isalnum() and name.isascii()
+        else json.dumps(name, ensure_ascii=False)
+    )
 
 
 def _value(value: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -14,14 +14,14 @@ from sqlalchemy import Connection, Engine, Text, insert, select, type_coerce, up
 from jetcore.errors import JetcoreError, SettingsError, StateError
 from jetcore.model import Secret
 from jetcore.settings import SECTIONS
-from jetcore.settings.assign import assign
 from jetcore.settings.binaries import Binaries, program_if_any
 from jetcore.settings.convert import build, check, from_document, plain, resealed, to_document, values_of
-from jetcore.settings.field import default_of, fields_of, nearest, shared_of, shown
+from jetcore.settings.field import default_of, fields_of, shared_of
 from jetcore.settings.secret import MasterKey
 from jetcore.settings.transfer import exported, imported
 from jetcore.settings.upgrade import format_of
 from jetcore.state import tables
+from jetcore.state.edits import Edit, assigning, make_all, unsetting
 from jetcore.state.engine import reading, writing
 from jetcore.state.rules import Fault, Finding, Note, Rules
 from jetcore.state.server import require_key
@@ -47,16 +47,6 @@ class Change:
     changed_by: str
     #: By field: the values before and after; None for both where the field is a secret, or no field any more.
     fields: dict[str, tuple[Any, Any]]
-
-
-@attrs.frozen(kw_only=True)
-class Edit:
-    """What is to become of a section."""
-
-    #: The attrs class of the section.
-    kind: type[Any]
-    #: Makes the new settings of the stored values, which are not checked and may lack what has no default.
-    make: Callable[[dict[str, Any]], Any]
 
 
 @attrs.frozen(kw_only=True)
@@ -179,7 +169,7 @@ class SettingsStore:
         return exported(kind, to_document(settings, self._key, section), sealed=sealed)
 
     def opened(self, section: str, kind: type[Any], document: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the values of a document that was exported or written by hand, for :func:`setting_values`.
+        """Return the values of a document that was exported or written by hand, for an edit that sets them.
 
         :raises MasterKeyError: A sealed secret in it does not open.
         """
@@ -227,7 +217,7 @@ class SettingsStore:
             if version is not None and any(row.version != version for row in rows.values()):
                 break
             former = {section: self._values(rows[section], edit.kind, section) for section, edit in edits.items()}
-            settings = _made(edits, former)
+            settings = make_all(edits, former)
             notes = self._examine(former, settings)
             with writing(self._engine) as connection:
                 if any(_row(connection, section).version != row.version for section, row in rows.items()):
@@ -315,29 +305,6 @@ def reseal(connection: Connection, old: MasterKey, new: MasterKey) -> None:
         connection.execute(update(_table).where(_table.c.section == section).values(document=document))
 
 
-def assigning(section: str, kind: type[Any], assignments: Sequence[str]) -> Edit:
-    """Return the edit that assigns ``field=value`` each."""
-    return Edit(kind=kind, make=lambda values: assign(kind, assignments, place=section, values=values))
-
-
-def setting_values(section: str, kind: type[Any], wanted: Mapping[str, Any]) -> Edit:
-    """Return the edit that gives fields values, as :func:`jetcore.settings.convert.build` takes them."""
-    return Edit(kind=kind, make=lambda values: build(kind, {**values, **wanted}, place=section))
-
-
-def unsetting(section: str, kind: type[Any], names: Sequence[str]) -> Edit:
-    """Return the edit that gives fields their defaults back."""
-
-    def make(values: dict[str, Any]) -> Any:
-        # Also what is stored and has no field (any more): this is how to get rid of it.
-        existing = {attribute.name for attribute, _ in fields_of(kind)} | values.keys()
-        if unknown := [name for name in names if name not in existing]:
-            raise SettingsError("\n".join(_no_such_setting(section, name, existing) for name in unknown))
-        return build(kind, {name: value for name, value in values.items() if name not in names}, place=section)
-
-    return Edit(kind=kind, make=make)
-
-
 @attrs.frozen
 class _Row:
     """What is stored of a section."""
@@ -362,20 +329,6 @@ def _row(connection: Connection, section: str) -> _Row:
         ) from None
 
 
-def _made(edits: Mapping[str, Edit], former: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return what the edits make, or all of their faults."""
-    made: dict[str, Any] = {}
-    faults: list[str] = []
-    for section, edit in edits.items():
-        try:
-            made[section] = edit.make(former[section])
-        except SettingsError as error:
-            faults.append(error.message)
-    if faults:
-        raise SettingsError("\n".join(faults))
-    return made
-
-
 def _changes(former: dict[str, Any], settings: Any) -> dict[str, Any]:
     """Return what the history keeps of the step from the values *former* to *settings*."""
     changes: dict[str, Any] = {}
@@ -392,11 +345,6 @@ def _changes(former: dict[str, Any], settings: Any) -> dict[str, Any]:
             changes[attribute.name] = [before, plain(after)]
     gone = former.keys() - names
     return changes | dict.fromkeys(sorted(gone), CHANGED)
-
-
-def _no_such_setting(section: str, name: str, names: Collection[str]) -> str:
-    close = nearest(name, names)
-    return f"{section}.{shown(name)}: there is no such setting{', ' if close else ''}{close}"
 
 
 def _changed_meanwhile(section: str) -> StateError:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
+import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -340,3 +343,39 @@ def test_key_comes_first_on_a_new_server(server: Server, tmp_path: Path, typed: 
 
     assert new.ok("key", "export").out == exported
     assert json.loads(new.ok("key", "show", "--json").out)["id"] == server.ok("key", "show", "--json").json["id"]
+
+
+def test_a_spoiled_section_does_not_hide_the_others(server: Server) -> None:
+    """A row that was edited by hand is named with what is wrong, the others are shown, and it can be put right."""
+    server.ok("settings", "set", "general.logs_ttl=7")
+    with contextlib.closing(sqlite3.connect(server.home / "state.db", isolation_level=None)) as database:
+        database.execute("UPDATE settings SET document = '{\"logs_ttl\": 0}' WHERE section = 'general'")
+
+    said = server("settings", "show")
+
+    assert said.status == 2
+    assert "general.logs_ttl: must be 1 to 36500 days (it is 0)" in said.err
+    assert "performance.backup_forks = 5" in said.out
+    server.ok("settings", "set", "general.logs_ttl=8")
+    server.ok("settings", "show")
+
+
+def test_dump_engine_goes_by_the_settings(server: Server, typed: io.StringIO) -> None:
+    """What is set for MySQL reaches the engine that dumps it, at once."""
+    server.ok("plugins", "enable", "dump_mysql")
+    with jetcore.open(home=server.home) as core:
+        before: Any = core.dump_engines["mysql"]
+        say(typed, "hunter2\n")
+        server.ok("settings", "set", "mysql.max_packet=64", "mysql.force=no", "dump_mysql.stall_timeout=9")
+        server.ok("settings", "set", "panel.mysql_enabled=yes", "panel.mysql_user=jet", "panel.mysql_password=-")
+        after: Any = core.dump_engines["mysql"]
+
+    assert (before._client.settings.max_packet, before._client.settings.force, before._client.auth.user) == (
+        1024, True, "",
+    )  # fmt: skip
+    settings, auth = after._client.settings, after._client.auth
+    assert (settings.max_packet, settings.force, settings.stall_timeout) == (64, False, 9)
+    assert (auth.host, auth.port, auth.user, auth.password.reveal()) == ("localhost", 3306, "jet", "hunter2")
+    assert os.path.basename(settings.mysqldump) in {"mariadb-dump", "mysqldump"}
+    refused = server("settings", "set", "dump_mysql.force=no")
+    assert refused.status == 2

@@ -21,9 +21,10 @@ from jetcore.settings.panel import PanelSettings
 from jetcore.settings.secret import MasterKey
 from jetcore.settings.upgrade import Upgrade, renamed
 from jetcore.state import server, tables
+from jetcore.state.edits import Edit, assigning, setting_values, unsetting
 from jetcore.state.engine import reading, writing
 from jetcore.state.rules import Fault, PanelFacts, Rules
-from jetcore.state.settings import Edit, SettingsStore, assigning, setting_values, unsetting
+from jetcore.state.settings import SettingsStore
 
 
 @attrs.frozen
