@@ -16,9 +16,10 @@ import attrs
 import orjson
 from sqlalchemy import Engine
 
+from jetcore.abc import Destination
 from jetcore.errors import BadInputError, CorruptRepositoryError, RepositoryError
 from jetcore.model import Account, OnProgress, Outcome, PartReport, RestorePoint, Secret
-from jetcore.repository import Node, Repository, Snapshot
+from jetcore.repository import MasterKeys, Node, Repository, Snapshot
 from jetcore.repository.check import CheckReport, Cursor, Finding, ReadData, check
 from jetcore.repository.diff import Change, diff
 from jetcore.repository.files import Kind
@@ -27,12 +28,13 @@ from jetcore.repository.keys import KeyInfo, add_key, find_key, list_keys
 from jetcore.repository.listing import entries
 from jetcore.repository.lock import unlock
 from jetcore.repository.prune import PruneReport, prune
-from jetcore.repository.repair import DamagedSnapshot, RepairReport, repair
+from jetcore.repository.repair import DamagedSnapshot, RepairReport, mend_config, repair
 from jetcore.repository.stats import Stats, take_stats
 from jetcore.restore.archive import dump
 from jetcore.restore.mount import mount
 from jetcore.state import points
 from jetcore.state.engine import reading, writing
+from jetcore.state.repositories import RepositoryRecord
 
 #: What the messages of a part begin with that name what has been lost since the backup.
 _LOST = "lost: "
@@ -293,6 +295,15 @@ class Maintenance:
     @property
     def _cursor_file(self) -> Path:
         return self.memory / f"{self.repository.id}.json"
+
+
+def mend(place: Destination, record: RepositoryRecord) -> None:
+    """Make the config of a repository anew if it cannot be opened without, and its keys are known.
+
+    :raises CorruptRepositoryError: The keys do not fit.
+    """
+    if record.keys is not None:
+        mend_config(place, record.prefix, MasterKeys.from_json(record.keys.reveal()))
 
 
 def _all_lost(damaged: DamagedSnapshot) -> tuple[tuple[bytes, str], ...]:

@@ -34,7 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "backup": WORK,
     "restore": WORK | {"backup"},  # reads the manifest that a backup wrote
     "scheduler": WORK,
-    "maintenance": VALUES | {"repository", "restore", "state"},
+    "maintenance": CONTRACT | {"repository", "restore", "state"},
     "core": WORK | {"hookspecs", "bootstrap", "security", "backup", "restore", "scheduler", "maintenance"},
     "installation": VALUES | {"bootstrap", "settings", "state", "security", "core"},
     "__init__": WORK | {"hookspecs", "core"},

@@ -110,7 +110,7 @@ def repair(session: Session, name: str, *, read_data: bool, destination: str | N
     The index is made anew from the packs. A restore point of which something is lost says so from then on; what is left
     of it can still be restored. Leaves with status 3 if there is such a point.
     """
-    with _maintenance(session, name, destination) as work, session.progress(name) as on_progress:
+    with _maintenance(session, name, destination, mend_config=True) as work, session.progress(name) as on_progress:
         report = work.repair(read_data=read_data, on_progress=on_progress)
     lines = [f"damaged: {pack}: {problem}" for pack, problem in report.lost_packs.items()]
     for one in report.damaged:
@@ -318,9 +318,11 @@ def remove(session: Session, name: str, key: str, *, destination: str | None) ->
 
 
 @contextmanager
-def _maintenance(session: Session, name: str, destination: str | None) -> Iterator[Maintenance]:
+def _maintenance(
+    session: Session, name: str, destination: str | None, *, mend_config: bool = False
+) -> Iterator[Maintenance]:
     with session.open() as core:
-        yield core.maintenance(name, destination)
+        yield core.maintenance(name, destination, mend_config=mend_config)
 
 
 def _entry(where: bytes, node: Node) -> dict[str, Any]:

@@ -16,11 +16,14 @@ from itertools import islice
 
 import attrs
 
-from jetcore.errors import CorruptRepositoryError, DestinationError, ObjectNotFoundError
+from jetcore.abc import Destination
+from jetcore.errors import CorruptRepositoryError, DestinationError, NoRepositoryError, ObjectNotFoundError
 from jetcore.model import OnProgress, Progress
 from jetcore.repository.blob import DEFAULT_LEVEL
 from jetcore.repository.check import verify_pack
-from jetcore.repository.files import PACKS_APART, Kind, file_id, pack_name
+from jetcore.repository.config import Config
+from jetcore.repository.crypto import Crypter, MasterKeys
+from jetcore.repository.files import CONFIG, PACKS_APART, Files, Kind, file_id, pack_name
 from jetcore.repository.inventory import Inventory, ListedPack, load_header, take_inventory
 from jetcore.repository.lock import Lock
 from jetcore.repository.pack import PackedBlob
@@ -87,6 +90,38 @@ def repair(repository: Repository, *, read_data: bool = False, on_progress: OnPr
         damaged=damaged,
         whole_again=whole_again,
     )
+
+
+def mend_config(destination: Destination, prefix: str, keys: MasterKeys) -> bool:
+    """Make the config anew if it is missing or damaged, and say whether it was.
+
+    The repository's id is another one then, and restic cuts new files elsewhere; everything stored stays readable.
+
+    :param prefix: Folder of the repository, ending in ``/``; or ``""``.
+    :raises CorruptRepositoryError: Nothing else opens with *keys* either: they may be the wrong ones.
+    :raises RepositoryLockedError: Somebody works in the repository.
+    """
+    try:
+        Repository.open(destination, prefix, keys=keys)
+    except (CorruptRepositoryError, NoRepositoryError) as error:
+        files, crypter = Files(destination, prefix), Crypter(keys)
+        with Lock(files, crypter, exclusive=True):
+            if not _opens_anything(files, crypter):
+                raise CorruptRepositoryError(
+                    f"{error.message}, and no other file opens with the repository's keys", hint=error.hint
+                ) from error
+            destination.put(files.path(CONFIG), crypter.seal(Config.generate().encode()))
+        return True
+    return False
+
+
+def _opens_anything(files: Files, crypter: Crypter) -> bool:
+    for kind in (Kind.SNAPSHOT, Kind.INDEX):
+        for name in files.list(kind):
+            with contextlib.suppress(CorruptRepositoryError, ObjectNotFoundError):
+                files.load(kind, name, crypter)
+                return True
+    return False
 
 
 class _Repair:

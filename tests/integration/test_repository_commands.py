@@ -219,6 +219,18 @@ def test_a_lost_key_is_made_anew(server: Server, points: list[str], place: Path)
     assert server.ok("repository", "keys", "list", "alice", "--json").json[0]["own"]
 
 
+def test_a_lost_config_is_made_anew(server: Server, points: list[str], place: Path, tmp_path: Path) -> None:
+    """Without its config the repository does not open; a repair makes one, and the points restore."""
+    flip(place / "config", 30)
+    said = server("repository", "check", "alice")
+    assert (said.status, "config is damaged" in said.err) == (7, True)
+
+    server.ok("repository", "repair", "alice")
+
+    server.ok("repository", "check", "alice", "--read-data")
+    server.ok("restore", "alice", "--to", str(tmp_path / "out"))
+
+
 def test_locks_are_removed(server: Server, points: list[str], place: Path, tmp_path: Path) -> None:
     """A lock of a process that is gone goes at once, that of a living one only with --all."""
     (tmp_path / "password").write_text(server.ok("repository", "password", "alice").out.strip())

@@ -6,13 +6,13 @@ import os
 
 import pytest
 
-from jetcore.errors import CorruptRepositoryError, DestinationError
-from jetcore.repository import BlobType, Repository
+from jetcore.errors import CorruptRepositoryError, DestinationError, RepositoryError
+from jetcore.repository import BlobType, MasterKeys, Repository
 from jetcore.repository.check import ReadData, check
 from jetcore.repository.files import Kind
 from jetcore.repository.inventory import take_inventory
 from jetcore.repository.prune import prune
-from jetcore.repository.repair import repair
+from jetcore.repository.repair import mend_config, repair
 from jetcore.testing.memory import MemoryDestination
 
 FILES = {b"a": b"a" * 5000, b"b": os.urandom(5000)}
@@ -201,6 +201,35 @@ def test_a_damaged_folder(filled, memory, contents):
 
     assert [(one.id, one.lost[0][0]) for one in report.damaged] == [(second.id, b"/")]
     assert read(filled, contents) == [FILES]
+
+
+@pytest.mark.parametrize("how", ["gone", "damaged"])
+def test_the_config_is_made_anew(filled, memory, contents, password, how):
+    """Without a config nothing opens; with the master keys a new one is made, and everything is there again."""
+    before = read(filled, contents)
+    if how == "gone":
+        del memory.objects["repo/config"]
+    else:
+        flip(memory, "repo/config", 40)
+    with pytest.raises(RepositoryError):
+        Repository.open(memory, "repo/", keys=filled.keys)
+
+    assert mend_config(memory, "repo/", filled.keys)
+
+    assert not mend_config(memory, "repo/", filled.keys)
+    again = Repository.open(memory, "repo/", password=password)
+    assert read(again, contents) == before
+    assert check(again, read_data=ReadData()).findings == ()
+
+
+def test_no_config_for_wrong_keys(filled, memory):
+    """Keys that open nothing are no reason to overwrite the config."""
+    before = dict(memory.objects)
+
+    with pytest.raises(CorruptRepositoryError, match="no other file opens"):
+        mend_config(memory, "repo/", MasterKeys.generate())
+
+    assert {name: data for name, data in memory.objects.items() if "/locks/" not in name} == before
 
 
 def test_stopped_at_any_call(filled, memory, contents, monkeypatch):
