@@ -15,7 +15,7 @@ from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
 import attrs
@@ -74,6 +74,9 @@ from jetcore.state.objects import Objects
 from jetcore.state.repositories import RepositoryRecord
 from jetcore.state.rules import PanelFacts, Rules
 from jetcore.state.settings import SettingsStore
+
+if TYPE_CHECKING:
+    from jetcore.maintenance import Maintenance
 
 _log = logging.getLogger(__name__)
 
@@ -353,6 +356,29 @@ class Core:
         """
         config, _ = self.destination(destination)
         return self._record(name, config).password
+
+    def maintenance(self, name: str, destination: str | None = None, *, mend_config: bool = False) -> Maintenance:
+        """Return what looks after the repository of the account *name*: check, repair, forget, prune, keys and more.
+
+        :param mend_config: Whether to make the repository's config anew if it is damaged, so that it can be opened.
+        :raises BadInputError: The account is unknown, or has no repository there.
+        :raises RepositoryError: The repository cannot be opened.
+        """
+        from jetcore.maintenance import Maintenance, mend  # noqa: PLC0415  # a backup need not wait for it
+
+        config, place = self.destination(destination)
+        record = self._record(name, config)
+        if mend_config:
+            mend(place, record)
+        return Maintenance(
+            account=self._remembered(name) or self.account(name),
+            destination=config.name,
+            repository=self._open_repository(place, record),
+            password=record.password,
+            engine=self._engine,
+            memory=self.bootstrap.home / "checks",
+            task=lambda: self._task(TaskKind.MAINTENANCE, name, config.name),
+        )
 
     def _record(self, name: str, config: DestinationConfig) -> RepositoryRecord:
         account = self._remembered(name) or self.account(name)
