@@ -9,9 +9,9 @@ from pathlib import Path
 
 import attrs
 import pytest
-from sqlalchemy import Engine, text, update
+from sqlalchemy import Engine, select, text, update
 
-from jetcore.errors import MasterKeyError, SettingsError
+from jetcore.errors import MasterKeyError, SettingsError, StateError
 from jetcore.model import Account, DestinationConfig, Secret
 from jetcore.security import master_key
 from jetcore.security.rotation import install, rotate, unlock
@@ -115,6 +115,27 @@ def test_rotation_on_postgresql(postgresql: PostgresqlServer, path: Path) -> Non
     assert secrets_of(engine, master_key.load(path)) == ALL
     engine.dispose()
     postgresql.drop_database("rotated")
+
+
+def test_rotation_and_sealing_keep_each_other_out(postgresql: PostgresqlServer, path: Path) -> None:
+    """On PostgreSQL, where several write at once, nothing is sealed with the old key while the new one comes in."""
+    engine = make_engine(postgresql.create_database("contended"))
+    create_or_upgrade(engine)
+    key = master_key.create(path)
+    fill(engine, key)
+    wanted = select(tables.server).with_for_update(nowait=True)
+
+    with writing(engine) as sealing:
+        server.require_key(sealing, key)
+        with pytest.raises(StateError, match="could not obtain lock"), writing(engine) as rotating:
+            rotating.execute(wanted)
+    with writing(engine) as rotating:
+        server.lock(rotating)
+        with pytest.raises(StateError, match="could not obtain lock"), writing(engine) as sealing:
+            sealing.execute(wanted.with_for_update(read=True, nowait=True))
+
+    engine.dispose()
+    postgresql.drop_database("contended")
 
 
 def test_rotation_can_be_killed_at_any_step(engine: Engine, path: Path, tmp_path: Path) -> None:
