@@ -46,11 +46,8 @@ def unsetting(section: str, kind: type[Any], names: Sequence[str]) -> Edit:
     return Edit(kind=kind, make=make)
 
 
-def make_all(edits: Mapping[str, Edit], former: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return what the edits make of the stored values, by section.
-
-    :raises SettingsError: A value is not allowed; a line for each fault of each section.
-    """
+def make_all(edits: Mapping[str, Edit], former: Mapping[str, dict[str, Any]]) -> tuple[dict[str, Any], list[str]]:
+    """Return what the edits make of the stored values, by section, and the faults of those that make nothing."""
     made: dict[str, Any] = {}
     faults: list[str] = []
     for section, edit in edits.items():
@@ -58,9 +55,7 @@ def make_all(edits: Mapping[str, Edit], former: Mapping[str, dict[str, Any]]) ->
             made[section] = edit.make(former[section])
         except SettingsError as error:
             faults.append(error.message)
-    if faults:
-        raise SettingsError("\n".join(faults))
-    return made
+    return made, faults
 
 
 def _no_such_setting(section: str, name: str, names: Collection[str]) -> str:

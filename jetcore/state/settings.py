@@ -217,8 +217,8 @@ class SettingsStore:
             if version is not None and any(row.version != version for row in rows.values()):
                 break
             former = {section: self._values(rows[section], edit.kind, section) for section, edit in edits.items()}
-            settings = make_all(edits, former)
-            notes = self._examine(former, settings)
+            settings, faults = make_all(edits, former)
+            notes = self._examine(former, settings, faults)
             with writing(self._engine) as connection:
                 if any(_row(connection, section).version != row.version for section, row in rows.items()):
                     continue
@@ -227,18 +227,21 @@ class SettingsStore:
             return Changed(settings=settings, notes=notes)
         raise _changed_meanwhile(", ".join(edits))
 
-    def _examine(self, former: Mapping[str, dict[str, Any]], settings: Mapping[str, Any]) -> tuple[str, ...]:
+    def _examine(
+        self, former: Mapping[str, dict[str, Any]], settings: Mapping[str, Any], faults: Sequence[str]
+    ) -> tuple[str, ...]:
         """Return what there is to say about the fields that change.
 
-        :raises SettingsError: A rule does not hold; a line for each.
+        :param faults: What has been found already.
+        :raises SettingsError: There is a fault, or a rule does not hold; a line for each.
         """
         findings = [
             finding
             for section, after in settings.items()
             for finding in self._look(section, after, _changes(former[section], after).keys())
         ]
-        if faults := [finding.text for finding in findings if isinstance(finding, Fault)]:
-            raise SettingsError("\n".join(faults))
+        if broken := [*faults, *(finding.text for finding in findings if isinstance(finding, Fault))]:
+            raise SettingsError("\n".join(broken))
         return tuple(finding.text for finding in findings if isinstance(finding, Note))
 
     def _look(self, section: str, settings: Any, fields: Collection[str]) -> list[Finding]:

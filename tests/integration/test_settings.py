@@ -51,11 +51,15 @@ def test_settings_are_set_got_and_unset(server: Server) -> None:
 
 def test_nonsense_changes_nothing_and_says_everything(server: Server) -> None:
     """The exit status is that of bad input, and each fault has field, value and limits."""
-    said = server("settings", "set", "performance.backup_forks=99", "general.logs_ttl=x", "general.alerts_ttl=7")
+    said = server(
+        *("settings", "set", "performance.backup_forks=99", "general.logs_ttl=x", "general.alerts_ttl=7"),
+        "on_demand.backup=nightly",
+    )
 
     assert said.status == 2
     assert "performance.backup_forks: must be 1 to 10 tasks (it is 99)" in said.err
     assert "general.logs_ttl: must be a whole number, 1 to 36500 days (it is 'x')" in said.err
+    assert "on_demand.backup: there is no job 'nightly'" in said.err
     assert server.ok("settings", "get", "general.alerts_ttl").out == "60\n"
 
 
