@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 
 import pytest
 
-from jetcore.errors import DestinationError, JetcoreError, RepositoryError
+from jetcore.errors import DestinationError, DestinationFullError, JetcoreError, RepositoryError
 from jetcore.model import Outcome
+from jetcore.repository import packer, writer
+from jetcore.testing import FaultyDestination
 from jetcore.testing.faulty import Fault, fail_at
 
 #: What can go wrong with each verb, and whether the backup must end with an error then.
@@ -79,3 +82,54 @@ def one_fault(stored, folder, fault, number):
         again = core.backup("alice")
     assert again.outcome is Outcome.COMPLETED, where
     assert again.id in proof.points(place), where
+
+
+@pytest.fixture
+def early_fork(monkeypatch):
+    """Little data makes a second process and several packs, as much data does."""
+    monkeypatch.setattr(writer, "FORK_BYTES", 64 << 10)
+    monkeypatch.setattr(packer, "TARGET_BYTES", 128 << 10)
+
+
+def test_slow_destination(folder, changed_site):
+    """A destination that takes its time is no reason for anything."""
+    site, place, proof = changed_site.copy(folder, plan=lambda _: Fault.SLOW)
+    with site.core(place) as core:
+        assert core.backup("alice").outcome is Outcome.COMPLETED
+
+    assert len(proof.points(place)) == len(changed_site.pictures) + 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        (Fault.ERROR, DestinationError),
+        (Fault.ERROR_AFTER, DestinationError),
+        (Fault.HALF, DestinationError),
+        (Fault.FULL, DestinationFullError),
+        (Fault.FOREIGN, DestinationError),
+    ],
+)
+@pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.usefixtures("early_fork")
+def test_faults_in_the_second_process(folder, changed_site, fault, error, number):
+    """What goes wrong in the process that stores new packs ends the backup as it is, and the next one is complete."""
+    site, inner, proof = changed_site.copy_to_disk(folder)
+    ours = os.getpid()
+    count = 0
+
+    def plan(call):
+        nonlocal count
+        count += os.getpid() != ours and call.verb == "put"
+        return fault if os.getpid() != ours and count == number else None
+
+    (site.account.home / "more").write_bytes(os.urandom(1 << 20))
+    with site.core(FaultyDestination(inner, plan, fork_safe=True)) as core, pytest.raises(error) as caught:
+        core.backup("alice")
+    assert type(caught.value) is error
+
+    assert proof.points(inner) == list(changed_site.pictures)
+    with site.core(inner) as core:
+        again = core.backup("alice")
+    assert proof.points(inner)[-1] == again.id
+    (site.account.home / "more").unlink()

@@ -173,7 +173,7 @@ def test_any_sequence(nothing_stored, folder, monkeypatch):
     run_state_machine_as_test(
         lambda: Machine(nothing_stored, folder),
         settings=settings(
-            max_examples=SOAK or 25,
+            max_examples=SOAK or 18,
             stateful_step_count=30,
             deadline=None,
             derandomize=not SOAK,

@@ -78,6 +78,8 @@ def one_fault(stored, folder, fault, number, left):
     place.heal()
     if call.verb == "delete" and "/locks/" in call.name:
         place.delete(call.name)  # as if this process, which the lock names, had come to its end
+    if error and place._inner.objects == stored.objects:
+        return  # nothing was done, so nothing can have been lost
     assert proof.points(place) == list(stored.pictures), where
     if fault is Fault.HALF and call.verb == "put" and "/index/" in call.name:
         with pytest.raises(CorruptRepositoryError, match=call.name):  # what is left in half is not removed in silence

@@ -125,6 +125,8 @@ def one_fault(broken, folder, fault, call):
     place.heal()
     if call.verb == "delete" and "/locks/" in call.name:
         place.delete(call.name)  # as if this process, which the lock names, had come to its end
+    if error and place._inner.objects == broken.stored.objects:
+        return  # nothing was done, so nothing can have been lost
     run(site, place)
     try:
         prove(broken, site, place, proof)

@@ -6,6 +6,7 @@ import os
 import subprocess
 import tempfile
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import orjson
@@ -13,10 +14,14 @@ import pytest
 
 from jetcore.backup import pipeline
 from jetcore.errors import RepositoryLockedError
+from jetcore.model import Outcome
 from jetcore.repository import lock as lock_module
+from jetcore.repository.check import ReadData, check
 from jetcore.repository.crypto import Crypter
 from jetcore.repository.files import Files, Kind
+from jetcore.repository.prune import prune
 from jetcore.repository.snapshot import encode_datetime
+from jetcore.testing.trees import fingerprint
 
 
 @pytest.mark.parametrize("operation", ["nothing_stored", "changed_site"])
@@ -28,18 +33,56 @@ def test_two_backups_at_once(request, folder, start, operation):
             site, place, proof = stored.copy_to_disk(Path(own))
             ready, go = os.pipe()
 
-            def work(site=site, place=place, ready=ready, go=go):
-                os.close(go)
-                with site.core(place) as core:
-                    os.read(ready, 1)  # returns when the parent gives the word to both
-                    core.backup("alice")
-
+            work = partial(at_the_word, lambda core: core.backup("alice"), site, place, (ready, go))
             pids = [start(work), start(work)]
             os.close(ready)
             os.close(go)
             assert [os.waitpid(pid, 0)[1] for pid in pids] == [0, 0]
 
             assert len(proof.points(place)) == len(stored.pictures) + 2
+
+
+def at_the_word(work, site, place, pipe):
+    """Do something at the same moment as others: when the parent closes its ends of the pipe."""
+    ready, go = pipe
+    os.close(go)
+    with site.core(place) as core:
+        os.read(ready, 1)
+        work(core)
+
+
+def restore(core, point, target):
+    assert core.restore("alice", point, to=target).outcome is Outcome.COMPLETED
+
+
+@pytest.mark.parametrize("others", [("backup", "prune"), ("prune", "prune"), ("backup", "backup", "prune")])
+def test_beside_a_prune(folder, forgotten, start, others):
+    """Backups, restores and prunes at once: each ends well or is told to wait, and no point loses anything."""
+    for number in range(8):
+        with tempfile.TemporaryDirectory(dir=folder) as own:
+            site, place, proof = forgotten.copy_to_disk(Path(own))
+            wanted = next(iter(forgotten.pictures))
+            ready, go = os.pipe()
+
+            works = {
+                "backup": lambda core: core.backup("alice"),
+                "prune": lambda core: prune(core.repository("alice")),
+                "restore": partial(restore, point=wanted, target=Path(own) / "back"),
+            }
+            restoring, *working = [
+                start(partial(at_the_word, works[what], site, place, (ready, go))) for what in ("restore", *others)
+            ]
+            os.close(ready)
+            os.close(go)
+            ends = [os.waitpid(pid, 0)[1] for pid in working]
+            assert os.waitpid(restoring, 0)[1] == 0, number
+            assert set(ends) <= {0, RepositoryLockedError.exit_code << 8}, number
+
+            assert fingerprint(Path(own) / "back/homedir") == forgotten.pictures[wanted]
+            made = sum(not end for end, what in zip(ends, others, strict=True) if what == "backup")
+            assert len(proof.points(place)) == len(forgotten.pictures) + made
+            with site.core(place) as core:
+                assert check(core.repository("alice"), read_data=ReadData()).is_sound
 
 
 def plant_lock(site, place, **values):
