@@ -27,6 +27,7 @@ _STALE = timedelta(minutes=30)
 _REFRESH = timedelta(minutes=5)
 #: A lock of this age may be taken for stale by a clock that is a little ahead: it is renewed only if it is still there.
 _DOUBTFUL = timedelta(minutes=22)
+_UNLOCK = "if nobody works in the repository, `jetcore repository unlock --all` removes it"
 
 
 @attrs.frozen(kw_only=True)
@@ -153,7 +154,7 @@ class Lock:
                 continue
             raise RepositoryLockedError(
                 f"the repository at {self._files.path('')} is locked {info}",
-                hint="wait for it to end; a lock whose owner is gone is ignored after 30 minutes",
+                hint="wait for it to end; if its owner is gone, `jetcore repository unlock` removes the lock",
             )
 
     def _read(self, lock_id: str) -> LockInfo | None:
@@ -161,10 +162,14 @@ class Lock:
             document = self._files.load(Kind.LOCK, lock_id, self._crypter)
         except ObjectNotFoundError:
             return None  # given back since it was listed
+        except CorruptRepositoryError as error:
+            raise CorruptRepositoryError(error.message, hint=_UNLOCK) from error
         try:
             return decode_lock(document)
         except CorruptRepositoryError as error:
-            raise self._files.corrupt(Kind.LOCK, lock_id, error) from error
+            raise CorruptRepositoryError(
+                self._files.corrupt(Kind.LOCK, lock_id, error).message, hint=_UNLOCK
+            ) from error
 
 
 def unlock(files: Files, crypter: Crypter, *, every: bool = False) -> int:

@@ -249,6 +249,19 @@ def test_locks_are_removed(server: Server, points: list[str], place: Path, tmp_p
     server.ok("repository", "prune", "alice")
 
 
+def test_a_damaged_lock(server: Server, points: list[str], place: Path) -> None:
+    """Nobody knows what a lock forbids that cannot be read; it is named, and removed when that is wanted."""
+    (place / "locks").mkdir(exist_ok=True)
+    (place / "locks" / ("0" * 64)).write_bytes(b"damaged")
+
+    said = server("repository", "prune", "alice")
+
+    assert (said.status, "unlock --all" in said.err, said.err.count("\n")) == (7, True, 1)
+    assert server.ok("repository", "unlock", "alice", "--json").json == {"removed": 0}
+    assert server.ok("repository", "unlock", "alice", "--all", "--json").json == {"removed": 1}
+    server.ok("repository", "prune", "alice")
+
+
 def test_looking_inside(server: Server, alice: Path, points: list[str]) -> None:
     """ls lists a folder, or all below it; diff tells what has changed."""
     (alice / "public_html" / "new.txt").write_text("new")
