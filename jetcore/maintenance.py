@@ -235,7 +235,10 @@ class Maintenance:
         files = self.repository.files
         listed = self._points()
         stored = {*files.list(Kind.SNAPSHOT), *files.list(Kind.APART)}
-        return [point for point in listed if point.id not in stored]
+        missing = [point for point in listed if point.id not in stored]
+        # One that was forgotten between the two looks is off the list by now.
+        still_listed = {point.id for point in self._points()} if missing else set()
+        return [point for point in missing if point.id in still_listed]
 
     def _compare_points(self) -> Iterator[Finding]:
         for point in self._points_without_snapshot():

@@ -68,7 +68,7 @@ class _Share(click.ParamType[float]):
         except ValueError:
             share = 0.0
         if not 0.0 < share <= 1.0:
-            self.fail(f"{value!r} is no share between 0% and 100%")
+            self.fail(f"{value!r} is no share of the data: it is --read-data or --read-data=N%, behind the name")
         return share
 
 
