@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
-import builtins
-import fcntl
 import logging
 import os
 import platform
-import secrets
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
-from uuid import uuid4
 
 import attrs
-import orjson
 
-from jetcore.abc import Destination, DumpEngine, Panel
+from jetcore.abc import DumpEngine, Panel
 from jetcore.backup.engines import Engines, find_engines
 from jetcore.backup.pipeline import Source, back_up
 from jetcore.bootstrap import Bootstrap
-from jetcore.destinations.guarded import GuardedDestination
 from jetcore.errors import (
-    AbortedError,
     BadInputError,
     DestinationError,
     JetcoreError,
-    NoRepositoryError,
     ObjectNotFoundError,
     SourceError,
 )
@@ -44,46 +33,39 @@ from jetcore.model import (
     Host,
     Level,
     OnProgress,
-    Outcome,
-    PluginState,
     RestorePoint,
     RestoreReport,
     Secret,
     Task,
     TaskKind,
-    TaskResult,
     TaskStatus,
 )
+from jetcore.names import choose, unknown
 from jetcore.plugins import Plugins
 from jetcore.process import can_fork
-from jetcore.repository import MasterKeys, Repository, Snapshot
-from jetcore.restore.pipeline import Target, Wanted, restore_account, restore_to_directory
+from jetcore.repository import Repository, Snapshot
+from jetcore.restore.pipeline import Target, Wanted, home_path, restore_account, restore_to_directory
 from jetcore.scheduler.fork import Ended, run_forked
+from jetcore.scheduler.recorder import Recorder
 from jetcore.security.rotation import unlock
 from jetcore.settings import SECTIONS
-from jetcore.settings.assign import assign
 from jetcore.settings.conditions import RestoreCondition
 from jetcore.settings.file_permissions import FilePermissionRule
 from jetcore.settings.general import General
 from jetcore.settings.overrides import AccountOverrides
 from jetcore.settings.priorities import PriorityGroup
-from jetcore.state import accounts, alerts, destinations, overrides, points, priorities, repositories, tasks
+from jetcore.state import accounts, alerts, destinations, overrides, points, priorities, tasks
 from jetcore.state.engine import after_fork, check_version, make_engine, reading, writing
 from jetcore.state.numbered import conditions, file_permissions
 from jetcore.state.objects import Objects
-from jetcore.state.repositories import RepositoryRecord
 from jetcore.state.rules import PanelFacts, Rules
 from jetcore.state.settings import SettingsStore
+from jetcore.storage import Storage
 
 if TYPE_CHECKING:
     from jetcore.maintenance import Maintenance
 
 _log = logging.getLogger(__name__)
-
-#: Says at a destination's root which server and destination it belongs to.
-MARKER = "jetcore-destination.json"
-#: File in the home directory that processes take turns by.
-_TURNS = "making.lock"
 
 
 def open(  # noqa: A001  # jetcore.open() is how the library begins, as gzip.open() and others do
@@ -106,8 +88,6 @@ class Core:
         self.bootstrap = bootstrap
         self.host = Host(name=platform.node())
         self._engine = make_engine(bootstrap.database_url)
-        self._opened: dict[str, Destination] = {}
-        self._told_of_broken = False
         self._may_fork = True
         try:
             check_version(self._engine)
@@ -138,9 +118,8 @@ class Core:
 
     def close(self) -> None:
         """Free the database and the destinations."""
-        for destination in self._opened.values():
-            destination.close()
-        self._opened.clear()
+        if "storage" in self.__dict__:  # else it was never needed
+            self.storage.close()
         self._engine.dispose()
 
     # Plugins ---------------------------------------------------------------------------------------------------------
@@ -161,7 +140,7 @@ class Core:
         :param who: Who wants it so, for the history of the settings.
         :raises BadInputError: No plugin of that name is installed.
         """
-        _choose(name, [info.name for info in self.plugins.infos], "plugin")
+        choose(name, (info.name for info in self.plugins.infos), "plugin")
         general = self.settings.load("general", General)
         disabled = set(general.disabled_plugins) - {name} if enabled else {*general.disabled_plugins, name}
         self.settings.save("general", attrs.evolve(general, disabled_plugins=tuple(sorted(disabled))), who)
@@ -218,22 +197,14 @@ class Core:
             raise SourceError(
                 f"account {name!r} is no longer on this server", hint=f"bring it back with: jetcore restore {name}"
             )
-        raise _unknown(name, [account.name for account in self.panel.accounts()], "account")
-
-    def _check_known(self, name: str) -> None:
-        """Make sure that there is, or was, an account of that name: a mistyped one is no failed task.
-
-        :raises BadInputError: There never was one.
-        """
-        if self._remembered(name) is None:
-            self.account(name)
+        raise unknown(name, [account.name for account in self.panel.accounts()], "account")
 
     def overrides(self, name: str) -> AccountOverrides:
         """Return what was set for the account *name* alone.
 
         :raises BadInputError: This server never had such an account; the message names similar ones.
         """
-        account = self._remembered(name) or self.account(name)
+        account = self._known(name)
         with reading(self._engine) as connection:
             return overrides.get(connection, account.uuid)
 
@@ -242,7 +213,7 @@ class Core:
 
         :raises BadInputError: The account or a priority group is unknown.
         """
-        account = self._remembered(name) or self.account(name)
+        account = self._known(name)
         with writing(self._engine) as connection:
             return overrides.set(connection, account.uuid, wanted)
 
@@ -251,26 +222,38 @@ class Core:
 
         :raises BadInputError: This server never had such an account; the message names similar ones.
         """
-        account = self._remembered(name) or self.account(name)
+        account = self._known(name)
         with reading(self._engine) as connection:
             return priorities.of_account(connection, account.uuid)
+
+    def _known(self, name: str) -> Account:
+        """Return the account called *name*, be it on this server still or only in restore points.
+
+        :raises BadInputError: There never was one; the message names similar ones.
+        """
+        return self._remembered(name) or self.account(name)
 
     def _remembered(self, name: str) -> Account | None:
         with reading(self._engine) as connection:
             return accounts.find(connection, name)
 
-    # Destinations ----------------------------------------------------------------------------------------------------
+    # Destinations and repositories -----------------------------------------------------------------------------------
+
+    @cached_property
+    def storage(self) -> Storage:
+        """Where restore points are kept."""
+        return Storage(
+            engine=self._engine,
+            key=self._key,
+            server=self.uuid,
+            host=self.host.name,
+            home=self.bootstrap.home,
+            types=self.plugins.destination_types,
+        )
 
     def destinations(self) -> list[DestinationConfig]:
         """Return the configured destinations, sorted by name."""
-        types = self.plugins.destination_types()
-        with reading(self._engine) as connection:
-            return [
-                destinations.with_settings(connection, config, types[config.type].Settings, self._key)
-                if config.type in types
-                else config
-                for config in destinations.all(connection)
-            ]
+        return self.storage.all()
 
     def add_destination(
         self, name: str, kind: str = "local", assignments: Sequence[str] = (), *, default: bool = False
@@ -284,49 +267,7 @@ class Core:
         :raises SettingsError: A setting is wrong.
         :raises DestinationError: It cannot be written or read.
         """
-        types = self.plugins.destination_types()
-        type_ = types[_choose(kind, list(types), "type of destination")]
-        settings = None
-        if type_.Settings is not None:
-            settings = assign(type_.Settings, assignments, place=f"destination {name}", values={})
-        config = DestinationConfig(name=name, type=kind, uuid=str(uuid4()), settings=settings, default=default)
-        with writing(self._engine) as connection:
-            destinations.add(connection, config, self._key)
-            # Inside the transaction: a place that cannot be used is not kept as a destination.
-            self._mark(GuardedDestination(type_(settings)), config)
-            return attrs.evolve(config, default=destinations.get(connection, name).default)
-
-    def _mark(self, destination: Destination, config: DestinationConfig) -> None:
-        try:
-            marker = orjson.loads(destination.get(MARKER))
-        except ObjectNotFoundError:
-            document = {"version": 1, "server": self.uuid, "host": self.host.name, "destination": config.uuid}
-            destination.put(MARKER, orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-        except orjson.JSONDecodeError as error:
-            raise DestinationError(f"{MARKER} at destination {config.name!r} is damaged: {error}") from error
-        else:
-            whose = "this server" if marker.get("server") == self.uuid else f"server {marker.get('host')!r}"
-            raise BadInputError(
-                f"the place of destination {config.name!r} is in use already, by {whose}", hint="choose another place"
-            )
-        finally:
-            destination.close()
-
-    def destination(self, name: str | None = None) -> tuple[DestinationConfig, Destination]:
-        """Return the destination called *name*, or the default one, ready for use.
-
-        :raises BadInputError: There is none of that name, or its type has no plugin.
-        """
-        types = self.plugins.destination_types()
-        with reading(self._engine) as connection:
-            config = destinations.get(connection, name) if name else destinations.default(connection)
-            kind = types[_choose(config.type, list(types), "type of destination")]
-            config = destinations.with_settings(connection, config, kind.Settings, self._key)
-        if config.uuid not in self._opened:
-            self._opened[config.uuid] = GuardedDestination(kind(config.settings))
-        return config, self._opened[config.uuid]
-
-    # Repositories ----------------------------------------------------------------------------------------------------
+        return self.storage.add(name, kind, assignments, default=default)
 
     def repository(self, name: str, destination: str | None = None) -> Repository:
         """Open the repository of the account *name* at a destination, the default one if none is named.
@@ -335,16 +276,16 @@ class Core:
         :raises DestinationError: The destination cannot be read.
         :raises RepositoryError: The repository is damaged.
         """
-        config, place = self.destination(destination)
-        return self._open_repository(place, self._record(name, config))
+        config, place = self.storage.get(destination)
+        return self.storage.open_repository(place, self.storage.record(self._known(name), config))
 
     def repository_location(self, name: str, destination: str | None = None) -> str:
         """Return what the stock ``restic -r`` takes to open the repository of the account *name*.
 
         :raises BadInputError: It has none there, or restic cannot reach that type of destination.
         """
-        config, place = self.destination(destination)
-        location = place.restic_location(self._record(name, config).prefix)
+        config, place = self.storage.get(destination)
+        location = place.restic_location(self.storage.record(self._known(name), config).prefix)
         if not location:
             raise BadInputError(f"restic cannot read destinations of the type {config.type!r}")
         return location
@@ -354,8 +295,8 @@ class Core:
 
         :raises BadInputError: It has none there.
         """
-        config, _ = self.destination(destination)
-        return self._record(name, config).password
+        config, _ = self.storage.get(destination)
+        return self.storage.record(self._known(name), config).password
 
     def maintenance(self, name: str, destination: str | None = None, *, mend_config: bool = False) -> Maintenance:
         """Return what looks after the repository of the account *name*: check, repair, forget, prune, keys and more.
@@ -366,79 +307,20 @@ class Core:
         """
         from jetcore.maintenance import Maintenance, mend  # noqa: PLC0415  # a backup need not wait for it
 
-        config, place = self.destination(destination)
-        record = self._record(name, config)
+        config, place = self.storage.get(destination)
+        account = self._known(name)
+        record = self.storage.record(account, config)
         if mend_config:
             mend(place, record)
         return Maintenance(
-            account=self._remembered(name) or self.account(name),
+            account=account,
             destination=config.name,
-            repository=self._open_repository(place, record),
+            repository=self.storage.open_repository(place, record),
             password=record.password,
             engine=self._engine,
             memory=self.bootstrap.home / "checks",
-            task=lambda: self._task(TaskKind.MAINTENANCE, name, config.name),
+            task=lambda: self._recorder.task(TaskKind.MAINTENANCE, name, config.name),
         )
-
-    def _record(self, name: str, config: DestinationConfig) -> RepositoryRecord:
-        account = self._remembered(name) or self.account(name)
-        with reading(self._engine) as connection:
-            record = repositories.get(connection, account.uuid, config.uuid, self._key)
-        if record is None:
-            raise BadInputError(
-                f"account {name!r} has no repository at destination {config.name!r}",
-                hint=f"make one with: jetcore backup {name}",
-            )
-        return record
-
-    def _open_repository(self, place: Destination, record: RepositoryRecord) -> Repository:
-        if record.keys is not None:
-            return Repository.open(place, record.prefix, keys=MasterKeys.from_json(record.keys.reveal()))
-        opened = Repository.open(place, record.prefix, password=record.password)
-        self._keep_keys(record, opened)
-        return opened
-
-    def _keep_keys(self, record: RepositoryRecord, repository: Repository) -> None:
-        keys = Secret(repository.keys.to_json().decode())
-        with writing(self._engine) as connection:
-            repositories.change_secrets(connection, attrs.evolve(record, keys=keys), self._key)
-
-    def _repository_for_backup(self, account: Account, config: DestinationConfig, place: Destination) -> Repository:
-        """Open the account's repository, or make it.
-
-        The password is kept before the repository is made: a repository without a known password would be lost.
-        """
-        with reading(self._engine) as connection:
-            record = repositories.get(connection, account.uuid, config.uuid, self._key)
-        if record is not None and record.keys is not None:
-            return self._open_repository(place, record)
-        with self._alone(account.uuid):
-            with writing(self._engine) as connection:
-                record = repositories.get(connection, account.uuid, config.uuid, self._key)
-                if record is None:
-                    record = RepositoryRecord(
-                        account_uuid=account.uuid,
-                        destination_uuid=config.uuid,
-                        prefix=f"{account.name}-{account.uuid[:8]}/",
-                        password=Secret(secrets.token_urlsafe(32)),
-                    )
-                    repositories.add(connection, record, self._key)
-            try:
-                return self._open_repository(place, record)
-            except NoRepositoryError:
-                if record.keys is not None:
-                    raise
-                made = Repository.init(place, record.prefix, record.password, random_password=True)
-                self._keep_keys(record, made)
-                return made
-
-    @contextmanager
-    def _alone(self, account_uuid: str) -> Iterator[None]:
-        """Let one process at a time make repositories of an account: of two, the second would undo the first."""
-        with builtins.open(self.bootstrap.home / _TURNS, "ab") as file:
-            # A byte of the file, which stays empty, stands for the account; the end of the process gives it back.
-            fcntl.lockf(file, fcntl.LOCK_EX, 1, zlib.crc32(account_uuid.encode()))
-            yield
 
     # Restore points --------------------------------------------------------------------------------------------------
 
@@ -447,7 +329,7 @@ class Core:
 
         :raises BadInputError: The account or the destination is unknown.
         """
-        account = self._remembered(name) or self.account(name)
+        account = self._known(name)
         with reading(self._engine) as connection:
             if destination is not None:
                 destinations.get(connection, destination)
@@ -460,7 +342,7 @@ class Core:
         :raises BadInputError: There is no such point; the message names similar ones.
         """
         if point != "latest":
-            account = self._remembered(name) or self.account(name)
+            account = self._known(name)
             with reading(self._engine) as connection:
                 return points.get(connection, account.uuid, point)
         found = self.points(name, destination)
@@ -486,11 +368,11 @@ class Core:
         :raises DestinationError: The destination failed.
         :raises AbortedError: A plugin would not have it.
         """
-        config, place = self.destination(destination)
-        self._check_known(name)
-        with self._task(TaskKind.BACKUP, name, config.name) as work:
+        config, place = self.storage.get(destination)
+        self._known(name)  # a mistyped name is no failed task
+        with self._recorder.task(TaskKind.BACKUP, name, config.name) as work:
             account = self.account(name)
-            repository = self._repository_for_backup(account, config, place)
+            repository = self.storage.repository_for_backup(account, config, place)
             engines = self._engines
             source = Source(
                 account=account,
@@ -527,7 +409,7 @@ class Core:
         :param forks: How many accounts are worked on at once.
         :raises BadInputError: The destination is unknown.
         """
-        config, _ = self.destination(destination)
+        config, _ = self.storage.get(destination)
         # Found out once for all forks.
         _ = self.panel, self._engines
         if not can_fork():
@@ -537,7 +419,7 @@ class Core:
 
         def work(name: str) -> int:
             after_fork(self._engine)
-            self._opened.clear()
+            self.storage.opened.clear()
             # Two forks a processor would only get in each other's way.
             self._may_fork = forks < (os.cpu_count() or 1)
             return self._try_backup(name, config.name, contains).exit_code
@@ -545,7 +427,7 @@ class Core:
         known: list[str] = []
         for name in names:
             try:
-                self._check_known(name)
+                self._known(name)
                 known.append(name)
             except JetcoreError as error:
                 yield BackupEnded(account=name, message=str(error), exit_code=error.exit_code)
@@ -616,8 +498,8 @@ class Core:
         :raises RepositoryError: The repository is damaged.
         """
         chosen = point if isinstance(point, RestorePoint) else self.point(name, point, destination)
-        wanted = Wanted(parts=tuple(parts), paths=tuple(_home_path(path) for path in paths))
-        with self._task(TaskKind.RESTORE, name, chosen.destination) as work:
+        wanted = Wanted(parts=tuple(parts), paths=tuple(home_path(path) for path in paths))
+        with self._recorder.task(TaskKind.RESTORE, name, chosen.destination) as work:
             repository = self.repository(name, chosen.destination)
             snapshot = repository.snapshot(chosen.id)
             if to is not None:
@@ -633,6 +515,10 @@ class Core:
 
     # Tasks and alerts ------------------------------------------------------------------------------------------------
 
+    @cached_property
+    def _recorder(self) -> Recorder:
+        return Recorder(self._engine, self.plugins)
+
     def tasks(self, name: str = "") -> list[Task]:
         """Return the last tasks, newest first; those of one account if *name* is given."""
         with reading(self._engine) as connection:
@@ -642,101 +528,3 @@ class Core:
         """Return the last alerts, newest first."""
         with reading(self._engine) as connection:
             return alerts.recent(connection)
-
-    @contextmanager
-    def _task(self, kind: TaskKind, account: str, destination: str) -> Iterator[_Work]:
-        """Record a task with its end, whatever that is, and tell plugins and the people in charge."""
-        with writing(self._engine) as connection:
-            task = tasks.start(connection, kind, account, destination)
-        work = _Work()
-        try:
-            veto = self.plugins.task_starting(task)
-            if veto is not None:
-                raise AbortedError(f"{kind} of account {account!r} was not wanted: {veto.reason}")  # noqa: TRY301
-            yield work
-        except BaseException as error:
-            work.outcome = _outcome_of(error)
-            work.message = str(error) if isinstance(error, JetcoreError) else f"{type(error).__name__}: {error}"
-            self._end(task, work)
-            raise
-        self._end(task, work)
-
-    def _end(self, task: Task, work: _Work) -> None:
-        """Record point, end and alert in one transaction, then tell the plugins."""
-        alert = None
-        with writing(self._engine) as connection:
-            if work.point is not None:
-                points.add(connection, work.point)
-            ended = tasks.finish(connection, task.id, TaskStatus(work.outcome.value), work.message)
-            if work.outcome is not Outcome.COMPLETED:
-                level = Level.WARNING if work.outcome in {Outcome.PARTIAL, Outcome.ABORTED} else Level.CRITICAL
-                title = f"{task.kind.value.capitalize()} of account {task.account} {_WORDS[work.outcome]}"
-                alert = alerts.add(connection, level, title, work.message, task.account)
-        self.plugins.task_finished(TaskResult(task=ended, outcome=work.outcome, point=work.point))
-        if alert is not None:
-            self.plugins.alert_raised(alert)
-        self._tell_of_plugins()
-
-    def _tell_of_plugins(self) -> None:
-        """Raise an alert for each plugin that did not work, once as long as this core is open."""
-        told = [(f"Plugin {failure.plugin} failed", str(failure)) for failure in self.plugins.take_failures()]
-        if not self._told_of_broken:
-            self._told_of_broken = True
-            told += [
-                (f"Plugin {info.name} is left out", info.reason)
-                for info in self.plugins.infos
-                if info.state is PluginState.BROKEN
-            ]
-        if told:
-            with writing(self._engine) as connection:
-                for title, message in told:
-                    alerts.add(connection, Level.WARNING, title, message)
-
-
-@attrs.define
-class _Work:
-    """What is known of a task in its course."""
-
-    outcome: Outcome = Outcome.COMPLETED
-    message: str = ""
-    point: RestorePoint | None = None
-
-
-_WORDS: Mapping[Outcome, str] = {
-    Outcome.PARTIAL: "is partial",
-    Outcome.FAILED: "failed",
-    Outcome.ABORTED: "was aborted",
-}
-
-
-def _outcome_of(error: BaseException) -> Outcome:
-    # Ctrl-C and SIGTERM are no failures of ours: somebody stopped the task.
-    stopped = isinstance(error, AbortedError | KeyboardInterrupt | SystemExit)
-    return Outcome.ABORTED if stopped else Outcome.FAILED
-
-
-def _choose(name: str, names: Sequence[str], what: str) -> str:
-    """Return *name* if it is one of *names*.
-
-    :raises BadInputError: It is not; the message names similar ones.
-    """
-    if name in names:
-        return name
-    raise _unknown(name, names, what)
-
-
-def _unknown(name: str, names: Sequence[str], what: str) -> BadInputError:
-    near = get_close_matches(name, names, n=3, cutoff=0.5) or sorted(names)[:10]
-    hint = f"did you mean {' or '.join(near)}?" if near else f"there is no {what} at all"
-    return BadInputError(f"unknown {what} {name!r}", hint=hint)
-
-
-def _home_path(path: bytes | str) -> bytes:
-    """Return *path*, relative to the home directory, without leading, trailing and double slashes."""
-    raw = os.fsencode(path)
-    names = [name for name in raw.split(b"/") if name not in {b"", b"."}]
-    if not names or b".." in names:
-        raise BadInputError(
-            f"{os.fsdecode(raw)!r} is no path in the home directory", hint="give it relative to the home"
-        )
-    return b"/".join(names)

@@ -13,13 +13,14 @@ PACKAGE = ROOT / "jetcore"
 
 VALUES = {"errors", "model"}
 CONTRACT = VALUES | {"abc"}
-WORK = CONTRACT | {"version", "process", "repository", "destinations", "plugins", "settings", "state"}
+WORK = CONTRACT | {"version", "process", "names", "repository", "destinations", "plugins", "settings", "state"}
 #: Each unit of the package, a module or a subpackage, with the units that it may import. A unit names only units that
 #: stand above it, so there are no cycles, not even ones hidden in a function.
 MAY_IMPORT: dict[str, set[str]] = {
     "version": set(),
     "process": set(),
     "errors": set(),
+    "names": {"errors"},
     "model": {"errors"},
     "abc": VALUES,
     "hookspecs": CONTRACT,
@@ -28,14 +29,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "destinations": CONTRACT | {"settings"},
     "plugin_check": CONTRACT | {"hookspecs"},
     "plugins": CONTRACT | {"version", "hookspecs", "plugin_check", "settings", "destinations"},
-    "state": VALUES | {"settings"},
+    "state": VALUES | {"names", "settings"},
     "security": VALUES | {"plugins", "settings", "state"},
     "repository": CONTRACT | {"version", "process"},
     "backup": WORK,
     "restore": WORK | {"backup"},  # reads the manifest that a backup wrote
     "scheduler": WORK,
     "maintenance": CONTRACT | {"repository", "restore", "state"},
-    "core": WORK | {"hookspecs", "bootstrap", "security", "backup", "restore", "scheduler", "maintenance"},
+    "storage": WORK,
+    "core": WORK | {"storage", "hookspecs", "bootstrap", "security", "backup", "restore", "scheduler", "maintenance"},
     "installation": VALUES | {"bootstrap", "settings", "state", "security", "core"},
     "__init__": WORK | {"hookspecs", "core"},
     "cli": WORK | {"__init__", "bootstrap", "core", "installation", "maintenance"},

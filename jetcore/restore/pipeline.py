@@ -9,6 +9,7 @@ What the point lacks and what could not be put back is named in the report; the 
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -59,6 +60,17 @@ class Wanted:
     parts: tuple[str, ...] = ()
     #: Paths in the home directory, relative; empty for all of it.
     paths: tuple[bytes, ...] = ()
+
+
+def home_path(path: bytes | str) -> bytes:
+    """Return *path*, relative to the home directory, without leading, trailing and double slashes."""
+    raw = os.fsencode(path)
+    names = [name for name in raw.split(b"/") if name not in {b"", b"."}]
+    if not names or b".." in names:
+        raise BadInputError(
+            f"{os.fsdecode(raw)!r} is no path in the home directory", hint="give it relative to the home"
+        )
+    return b"/".join(names)
 
 
 def read_manifest(repository: Repository, snapshot: Snapshot) -> Manifest:

@@ -1,1 +1,1 @@
-"""Running tasks: for now, several at once in forks of this process."""
+"""Running tasks: recording them, and several at once in forks of this process."""

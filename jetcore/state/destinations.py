@@ -13,10 +13,10 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from jetcore.errors import BadInputError
 from jetcore.model import DestinationConfig
+from jetcore.names import nearest
 from jetcore.settings.convert import from_document, resealed, to_document
 from jetcore.settings.secret import MasterKey
 from jetcore.state import tables
-from jetcore.state.nearest import nearest
 from jetcore.state.server import require_key
 
 _table = tables.destinations

@@ -13,12 +13,12 @@ import attrs
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from jetcore.errors import BadInputError
+from jetcore.names import nearest
 from jetcore.settings.convert import check, from_document, resealed, to_document
 from jetcore.settings.field import fields_of
 from jetcore.settings.notifications import Integration
 from jetcore.settings.secret import MasterKey
 from jetcore.state import tables
-from jetcore.state.nearest import nearest
 from jetcore.state.server import require_key
 
 _table = tables.integrations

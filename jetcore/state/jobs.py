@@ -8,8 +8,8 @@ from sqlalchemy import Connection, Row, delete, insert, select
 
 from jetcore.errors import BadInputError
 from jetcore.model import Contains, Job
+from jetcore.names import nearest
 from jetcore.state import destinations, tables
-from jetcore.state.nearest import nearest
 
 _jobs, _links = tables.jobs, tables.job_destinations
 

@@ -10,8 +10,8 @@ from sqlalchemy import Connection, Select, delete, insert, select
 
 from jetcore.errors import BadInputError, StateError
 from jetcore.model import Contains, Part, PartReport, RestorePoint
+from jetcore.names import nearest
 from jetcore.state import destinations, tables
-from jetcore.state.nearest import nearest
 
 _points, _parts = tables.points, tables.point_parts
 

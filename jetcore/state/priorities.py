@@ -8,11 +8,11 @@ import attrs
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from jetcore.errors import BadInputError
+from jetcore.names import nearest
 from jetcore.settings.convert import check
 from jetcore.settings.performance import Performance
 from jetcore.settings.priorities import PriorityGroup
 from jetcore.state import tables
-from jetcore.state.nearest import nearest
 
 _table, _overrides = tables.priorities, tables.account_overrides
 

@@ -92,7 +92,7 @@ class Site:
         core.__dict__["panel"] = FakePanel([self.account], {"alice": CRON})
         if place is not None:
             config, _ = core.destination()
-            core._opened[config.uuid] = GuardedDestination(place)
+            core.storage.opened[config.uuid] = GuardedDestination(place)
         return core
 
     def picture(self) -> Mapping[bytes, Fingerprint]:
