@@ -53,6 +53,7 @@ from jetcore.settings.conditions import RestoreCondition
 from jetcore.settings.file_permissions import FilePermissionRule
 from jetcore.settings.general import General
 from jetcore.settings.overrides import AccountOverrides
+from jetcore.settings.performance import Performance
 from jetcore.settings.priorities import PriorityGroup
 from jetcore.state import accounts, alerts, destinations, overrides, points, priorities, tasks
 from jetcore.state.engine import after_fork, check_version, make_engine, reading, writing
@@ -387,6 +388,7 @@ class Core:
                 repository,
                 destination=config.name,
                 former=self._former(account, config, repository),
+                level=self.settings.load("performance", Performance).compression_level,
                 may_fork=self._may_fork,
                 on_progress=on_progress,
             )

@@ -24,7 +24,7 @@ from jetcore.backup.manifest import MANIFEST, Manifest
 from jetcore.backup.reader import Parent, SavedTree, save_directory
 from jetcore.errors import DestinationError, JetcoreError, RepositoryError, SourceError
 from jetcore.model import Account, Contains, Host, OnProgress, Outcome, Part, PartReport, Progress, RestorePoint
-from jetcore.repository import Node, Repository, Snapshot, Writer
+from jetcore.repository import DEFAULT_LEVEL, Node, Repository, Snapshot, Writer
 from jetcore.version import __version__
 
 #: Folder of the home directory in a restore point.
@@ -59,6 +59,7 @@ def back_up(
     *,
     destination: str,
     former: Snapshot | None = None,
+    level: int = DEFAULT_LEVEL,
     may_fork: bool = True,
     on_progress: OnProgress | None = None,
 ) -> RestorePoint:
@@ -66,6 +67,7 @@ def back_up(
 
     :param destination: Name of the destination, for the restore point.
     :param former: The account's last snapshot in the repository; what did not change since is not read again.
+    :param level: zstd level of new data, 1 to 22.
     :param may_fork: Whether a second process may do half of the work; no, where other backups wait for processors.
     :raises SourceError: Not one part could be read; no snapshot was made.
     :raises DestinationError: The destination failed; no snapshot was made.
@@ -73,7 +75,7 @@ def back_up(
     """
     started = datetime.now(UTC)
     progress = on_progress or _ignore
-    with repository.writer(may_fork=may_fork) as writer:
+    with repository.writer(level=level, may_fork=may_fork) as writer:
         past = _Past(repository, former)
         saved = list(_save_parts(source, writer, past, progress))
         reports = tuple(sorted((part.report for part in saved), key=lambda report: report.part))

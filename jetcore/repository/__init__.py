@@ -5,7 +5,7 @@ where it lies, ``tree`` and ``snapshot`` what it means, ``keys`` and ``lock`` wh
 is called. :class:`Repository` reads; :class:`Writer` adds, through a ``sealer`` that fills packs with a ``packer``.
 """
 
-from jetcore.repository.blob import BlobId, BlobType
+from jetcore.repository.blob import DEFAULT_LEVEL, BlobId, BlobType
 from jetcore.repository.crypto import MasterKeys
 from jetcore.repository.repository import Repository
 from jetcore.repository.snapshot import Snapshot
@@ -13,6 +13,7 @@ from jetcore.repository.tree import Node, decode_tree, encode_node, encode_tree
 from jetcore.repository.writer import Writer
 
 __all__ = [
+    "DEFAULT_LEVEL",
     "BlobId",
     "BlobType",
     "MasterKeys",

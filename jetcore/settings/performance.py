@@ -29,6 +29,15 @@ class Performance:
         minimum=1,
         maximum=10,
     )
+    compression_level: int = setting(
+        default=1,
+        title="Compression Level",
+        help="How hard new data is compressed, a level of zstd: 1 is fast, 3 takes about twice the time for a few "
+        "percent less, 19 is for archives.",
+        unit="level",
+        minimum=1,
+        maximum=22,
+    )
     backup_fork_ttl: int = setting(
         default=0,
         title="Backup Fork TTL",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import random
 import shutil
 import subprocess
 from pathlib import Path
@@ -166,3 +167,19 @@ def test_a_restore_refuses_to_write_through_a_planted_link(server: Server, alice
 
 def _files(folder: Path) -> set[Path]:
     return {path for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_compression_level_is_a_setting(server: Server, alice: Path) -> None:
+    """A higher level makes the same account smaller."""
+    rng = random.Random(1)
+    words = ["".join(rng.choices("abcdefgh", k=6)) for _ in range(300)]
+    text = " ".join(rng.choices(words, k=100_000))
+    (alice / "dump.sql").write_text(text)
+    fast = server.ok("backup", "alice", "--json").json[0]["added_bytes"]
+    bob = server.add_account("bob")
+    (bob / "dump.sql").write_text(text)
+    server.ok("settings", "set", "performance.compression_level=12")
+
+    small = server.ok("backup", "bob", "--json").json[0]["added_bytes"]
+
+    assert small < fast
