@@ -91,7 +91,7 @@ class Site:
         core.__dict__["plugins"] = Plugins.discover(entry_points=())
         core.__dict__["panel"] = FakePanel([self.account], {"alice": CRON})
         if place is not None:
-            config, _ = core.destination()
+            config, _ = core.storage.get()
             core.storage.opened[config.uuid] = GuardedDestination(place)
         return core
 
