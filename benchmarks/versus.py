@@ -51,7 +51,7 @@ class Versus:
             f"{its.peak / 1e6:.0f} MB; time ratio {own.wall / its.wall:.2f}, memory ratio {own.peak / its.peak:.2f}"
         )
         if stored:
-            line += f"; added {grown[0] / 1e6:.2f} and {grown[1] / 1e6:.2f} MB, ratio {grown[0] / max(grown[1], 1):.2f}"
+            line += f"; added {grown[0] / 1e6:.2f} and {grown[1] / 1e6:.2f} MB, ratio {grown[0] / (grown[1] or 1):.2f}"
         _console.print(line)
 
     def restore(self, work: str, path: str) -> None:
