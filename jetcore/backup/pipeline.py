@@ -94,7 +94,8 @@ def back_up(
         writer.flush()
         added = writer.added_bytes
         snapshot = Snapshot(
-            time=started,
+            # A clock that was set back meanwhile must not make anything look older than this.
+            time=min(started, datetime.now(UTC)),
             tree=tree,
             parent=former.id if former else None,
             paths=("/" + HOMEDIR,),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -26,7 +26,6 @@ from jetcore.model import (
     DatabaseUser,
     OnProgress,
     Outcome,
-    Part,
     PartFile,
     PartReport,
     Progress,
@@ -111,14 +110,7 @@ def restore_to_directory(
     elif wanted.parts:
         only = tuple(report.path.lstrip("/").encode() for report in reports if report.path)
     done = restore_tree(repository, snapshot.tree, target, only=only, on_progress=progress)
-    problems = _messages(done)
-    outcome = Outcome.PARTIAL if problems else Outcome.COMPLETED
-    whole = Part(Contains.HOMEDIR) if wanted.paths else None
-    parts = tuple(
-        attrs.evolve(report, outcome=Outcome.of_all([outcome, report.outcome]), messages=report.messages + problems)
-        for report in reports
-        if whole is None or report.part == whole
-    )
+    parts = _with_problems(reports, done)
     return RestoreReport(
         account=account,
         point=snapshot.id,
@@ -126,6 +118,36 @@ def restore_to_directory(
         parts=parts,
         notes=done.notes,
     )
+
+
+def _with_problems(reports: Sequence[PartReport], done: RestoredTree) -> tuple[PartReport, ...]:
+    """Return *reports* with the problems of a restore, each with the part that it lies in."""
+    rest = list(done.problems)
+    parts: list[PartReport] = []
+    # The deepest folders first, so that none takes what belongs to a part inside of it.
+    for report in sorted(reports, key=lambda report: -len(report.path)):
+        place = report.path.strip("/").encode()
+        own = [problem for problem in rest if place and (problem.path + b"/").startswith(place + b"/")]
+        rest = [problem for problem in rest if problem not in own]
+        parts.append(_partial(report, map(str, own)))
+    more = done.problem_count - len(done.problems)
+    beyond = [*map(str, rest), *([f"and {more} problems more"] if more > 0 else [])]
+    # What lies in no part is still something that is missing.
+    return tuple(
+        _partial(report, beyond) if not number else report for number, report in enumerate(sorted(parts, key=_place))
+    )
+
+
+def _partial(report: PartReport, problems: Iterable[str]) -> PartReport:
+    messages = tuple(problems)
+    if not messages:
+        return report
+    outcome = Outcome.of_all([Outcome.PARTIAL, report.outcome])
+    return attrs.evolve(report, outcome=outcome, messages=report.messages + messages)
+
+
+def _place(report: PartReport) -> int:
+    return _ORDER.index(report.part.kind)
 
 
 @attrs.frozen(kw_only=True)
@@ -169,7 +191,7 @@ def restore_account(
         # Before the databases: a view cannot be made without its definer. The grants on what is in them follow.
         if report.part.kind is Contains.DATABASE_USERS:
             work.part(report)
-    done = tuple(work.part(report) for report in sorted(reports, key=lambda report: _ORDER.index(report.part.kind)))
+    done = tuple(work.part(report) for report in sorted(reports, key=_place))
     return RestoreReport(
         account=account,
         point=snapshot.id,

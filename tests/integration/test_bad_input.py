@@ -181,6 +181,28 @@ def test_a_damaged_pack_is_named_and_the_rest_is_restored(server: Server, alice:
     assert (alice / "b.txt").read_text() == "in another pack"
 
 
+def test_what_is_damaged_is_told_of_its_own_part_only(server: Server, alice: Path, tmp_path: Path) -> None:
+    """A restore into a directory calls the part partial that a damaged file lies in, and no other."""
+    (alice / "a.bin").write_bytes(os.urandom(700_000))
+    server.ok("backup", "alice")
+    repository = Path(server.ok("repository", "path", "alice").out.strip())
+    packs = [path for path in (repository / "data").rglob("*") if path.is_file()]
+    largest = max(packs, key=lambda path: path.stat().st_size)
+    content = largest.read_bytes()
+    position = content.index(content[350_000:350_032])
+    largest.chmod(0o600)
+    largest.write_bytes(content[:position] + bytes(32) + content[position + 32 :])
+
+    said = server("restore", "alice", "--to", str(tmp_path / "out"), "--json")
+
+    assert said.status == 3
+    assert {part["part"]: part["outcome"] for part in said.json["parts"]} == {
+        "config": "completed",
+        "homedir": "partial",
+        "cron": "completed",
+    }
+
+
 def test_a_place_of_another_server_is_not_taken(server: Server, tmp_path: Path) -> None:
     """A directory that another jetcore writes to is refused as a destination."""
     other = Server(server.prefix, tmp_path / "other")
