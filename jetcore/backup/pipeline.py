@@ -78,6 +78,8 @@ def back_up(
     with repository.writer(level=level, may_fork=may_fork) as writer:
         past = _Past(repository, former)
         saved = list(_save_parts(source, writer, past, progress))
+        if not saved:
+            raise SourceError(f"account {source.account.name!r} has nothing of what was asked for")
         reports = tuple(sorted((part.report for part in saved), key=lambda report: report.part))
         outcome = Outcome.of_all([report.outcome for report in reports])
         if outcome is Outcome.FAILED:

@@ -269,6 +269,11 @@ class _Restore:
         }
 
     def _home(self, report: PartReport) -> Sequence[str]:
+        if self.now.home in {Path("/"), self.target.panel.root}:
+            raise RestoreError(
+                f"{self.now.home} is a root directory, nothing is restored into it",
+                hint="correct the home directory of the account",
+            )
         done = restore_tree(
             self.repository,
             self._node(report).subtree,

@@ -203,6 +203,29 @@ def test_what_is_damaged_is_told_of_its_own_part_only(server: Server, alice: Pat
     }
 
 
+def test_a_backup_of_nothing_makes_no_point(server: Server, alice: Path) -> None:
+    """When the account has nothing of the kind that was asked for, that is an error and no empty point is listed."""
+    said = server("backup", "alice", "--part", "email")
+
+    assert said.status == 5
+    assert "'alice' has nothing of what was asked for" in said.err
+    assert server.ok("points", "alice", "--json").json == []
+
+
+def test_nothing_is_restored_into_a_root_directory(server: Server, alice: Path) -> None:
+    """An account whose home has become the root directory gets its parts back, but not the home."""
+    server.ok("backup", "alice")
+    server.passwd.write_text(server.passwd.read_text().replace(":/home/alice:", ":/:"))
+    before = server.prefix.stat(), sorted(server.prefix.iterdir())
+
+    said = server("restore", "alice", "--part", "homedir")
+
+    assert said.status == 10
+    assert "is a root directory" in said.err
+    after = server.prefix.stat(), sorted(server.prefix.iterdir())
+    assert (before[0].st_uid, before[0].st_mode, before[1]) == (after[0].st_uid, after[0].st_mode, after[1])
+
+
 def test_a_place_of_another_server_is_not_taken(server: Server, tmp_path: Path) -> None:
     """A directory that another jetcore writes to is refused as a destination."""
     other = Server(server.prefix, tmp_path / "other")
